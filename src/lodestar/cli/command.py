@@ -1,0 +1,41 @@
+"""What every command is: a frozen dataclass whose fields are its options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Self
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """One command of the program. The comments beside the fields are the help."""
+
+    config: Path | None = None  # read the options from this file, as --dry-run prints them; options given here win
+    dry_run: bool = False  # print the resolved configuration as JSON and stop
+    json: Path | None = None  # write the results to this file
+
+    alternatives: ClassVar[tuple[str, ...]] = ()  # of these options, one given here replaces all of the config's
+
+    @classmethod
+    def name(cls) -> str:
+        return cls.__name__.lower()
+
+    @classmethod
+    def parse(cls, args: list[str]) -> Self:
+        """The command with these arguments. Raises UsageError where they cannot be read."""
+        from .parse import parse
+
+        return parse(cls, args)
+
+    def resolved(self) -> Command:
+        """The same, with nothing left to defaults that could change. Reads, and writes nothing."""
+        return self
+
+    def outputs(self) -> list[Path]:
+        """Files that it will write; checked before it runs."""
+        return [] if self.json is None else [self.json]
+
+    def run(self) -> dict[str, object]:
+        """Do it, and give the results as JSON values."""
+        raise NotImplementedError

@@ -1,0 +1,115 @@
+"""Arguments to a command: `tyro` reads them, and what it refuses becomes one line."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr
+from dataclasses import fields
+from typing import Any, TypeVar
+
+import tyro
+from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
+
+from ..errors import UsageError, unknown
+from . import config
+from .command import Command
+
+C = TypeVar("C", bound=Command)
+
+_NUMBERS = {int: "a whole number", float: "a number"}
+
+
+def parse(cls: type[C], args: Sequence[str], default: C | None = None) -> C:
+    """The command that these arguments say, on top of `--config` where they name one, and of `default`."""
+    given = read(cls, args, default)
+    if given.config is None:
+        return given
+    base = cls() if default is None else default
+    data = config.read(given.config, cls.name())
+    if any(getattr(given, name) != getattr(base, name) for name in cls.alternatives):
+        data = {k: v for k, v in data.items() if k not in cls.alternatives}
+    return read(cls, args, config.from_json(base, data, str(given.config)))
+
+
+def read(cls: type[C], args: Sequence[str], default: C | None = None) -> C:
+    """The command that these arguments say, on top of `default`. Raises UsageError where they cannot be read."""
+    prog = f"lodestar {cls.name()}"
+    known: dict[str, Any] = {} if default is None else {"default": default}
+    captured = io.StringIO()
+    try:
+        with redirect_stderr(captured):
+            command, rest = tyro.cli(
+                cls, prog=prog, args=args, return_unknown_args=True, registry=_registry(), config=_MARKERS, **known
+            )
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+        raise UsageError(f"{_line(captured.getvalue())} (see {prog} --help)") from None
+    if rest:
+        raise _unexpected(rest, cls, default)
+    return command
+
+
+_MARKERS = (tyro.conf.DisallowNone,)  # an option that is left out is none already
+
+
+def _registry() -> ConstructorRegistry:
+    """Numbers, with messages for people."""
+    registry = ConstructorRegistry()
+
+    @registry.primitive_rule
+    def number(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
+        if info.type not in _NUMBERS:
+            return None
+        return PrimitiveConstructorSpec(
+            nargs=1,
+            metavar=info.type.__name__.upper(),
+            instance_from_str=_reader(info.type),
+            is_instance=lambda x: isinstance(x, int | info.type) and not isinstance(x, bool),
+            str_from_instance=lambda x: [str(x)],
+        )
+
+    return registry
+
+
+def _reader(kind: Callable[[str], float]) -> Callable[[list[str]], float]:
+    def read(texts: list[str]) -> float:
+        try:
+            return kind(texts[0])
+        except ValueError:
+            raise ValueError(f"expected {_NUMBERS[kind]}, got '{texts[0]}'") from None  # type: ignore[index]
+
+    return read
+
+
+def _line(box: str) -> str:
+    """What is in the first part of tyro's box, as one line."""
+    lines = [line.strip("│| ") for line in box.splitlines()[1:]]
+    rule = next((i for i, line in enumerate(lines) if line and set(line) <= set("─-╰╯+")), len(lines))
+    text = " ".join(" ".join(lines[:rule]).split())
+    where = re.match(r"Error parsing (\S+):", text)
+    reasons = re.findall(r"(expected [^:]*? number, got '[^']*')", text)
+    values = re.search(r"(?:valid parse for arguments:|could be instantiated from) \[(.*?)\]", text)
+    if where and (reasons or values):
+        return f"{where[1]}: {reasons[-1] if reasons else f'cannot read {values[1]}'}"  # type: ignore[index]
+    return text.removeprefix("Error parsing ").rstrip(".") or "cannot read these arguments"
+
+
+def _unexpected(rest: Sequence[str], cls: type[Command], default: Command | None) -> UsageError:
+    """The error for the first option that there is none of, or else for too many words."""
+    option = next((word.partition("=")[0] for word in rest if word.startswith("-") and len(word) > 1), None)
+    if option is None:
+        return UsageError(f"unexpected {' '.join(map(repr, rest))}: put a text of several words in quotes")
+    return unknown("option", option, options(cls() if default is None else default))
+
+
+def options(value: Any, prefix: str = "--") -> list[str]:
+    """The options of a command by name, those of its parts with a dot: --train.lr."""
+    names: list[str] = []
+    for f in fields(value):
+        inner = getattr(value, f.name)
+        name = prefix + f.name.replace("_", "-")
+        names += options(inner, f"{name}.") if hasattr(inner, "__dataclass_fields__") else [name]
+    return names

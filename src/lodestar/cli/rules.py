@@ -1,0 +1,81 @@
+"""`lodestar rules`: every registered rule and sampler, read off the code."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import MISSING, Field, dataclass, fields
+from typing import Any
+
+from ..expression import show
+from .command import Command
+from .config import to_json
+from .show import table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules(Command):
+    """List the guidance rules and the samplers, with their fields, defaults and sources."""
+
+    def run(self) -> dict[str, object]:
+        from ..guidance import RULES
+        from ..samplers import SAMPLERS
+
+        rules = [_rule(name, cls) for name, cls in sorted(RULES.items())]
+        samplers = [_sampler(name, function) for name, function in sorted(SAMPLERS.items())]
+        table(
+            ("rule", "neutral", "what it is", "source"),
+            [(_written(r), _given(r["neutral"]) or "-", r["about"], r["source"]) for r in rules],
+        )
+        print()
+        table(("sampler", "source"), [(_written(s), s["source"]) for s in samplers])
+        return {"config": to_json(self), "rules": rules, "samplers": samplers}
+
+
+def _rule(name: str, cls: type) -> dict[str, Any]:
+    known = {f.name: _default(f) for f in fields(cls) if f.init}
+    return {
+        "name": name,
+        "fields": known,
+        "neutral": dict(getattr(cls, "neutral", {})),
+        "about": _first_line(cls),
+        "source": source(sys.modules[cls.__module__].__doc__),
+    }
+
+
+def _sampler(name: str, function: Callable[..., Any]) -> dict[str, Any]:
+    from ..samplers import own_keywords
+
+    parameters = inspect.signature(function).parameters
+    return {
+        "name": name,
+        "fields": {k: parameters[k].default for k in own_keywords(function)},
+        "about": _first_line(function),
+        "source": source(sys.modules[function.__module__].__doc__),
+    }
+
+
+def _default(field: Field[Any]) -> Any:
+    """The default; None where a value has to be given, as for the rule that a wrapper is around."""
+    return None if field.default is MISSING else field.default
+
+
+def source(doc: str | None) -> str:
+    """Paper and equation: what follows the first sentence of a module's first paragraph, or all of it."""
+    paragraph = " ".join((doc or "").split("\n\n")[0].split())
+    head, _, tail = paragraph.partition(". ")
+    return tail or head
+
+
+def _first_line(thing: object) -> str:
+    return (inspect.getdoc(thing) or "").splitlines()[0]
+
+
+def _written(entry: dict[str, Any]) -> str:
+    """The entry as it is typed, with its defaults: interval(inner, lo=0.28, hi=5.42)."""
+    return f"{entry['name']}({_given(entry['fields'])})" if entry["fields"] else entry["name"]
+
+
+def _given(values: dict[str, Any]) -> str:
+    return ", ".join(k if v is None else f"{k}={show(v)}" for k, v in values.items())

@@ -1,0 +1,103 @@
+"""What the program says: tables on stdout; errors, warnings and progress on stderr, a line each."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from ..files import write_file, writing
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+
+def say(kind: str, message: str) -> None:
+    """One line on stderr: `lodestar: error: ...`."""
+    from rich.console import Console
+    from rich.text import Text
+
+    style = {"error": "bold red", "warning": "bold yellow"}.get(kind, "bold")
+    line = Text.assemble((f"lodestar: {kind}: ", style), " ".join(message.split()))
+    Console(stderr=True, highlight=False).print(line, soft_wrap=True)
+
+
+@contextmanager
+def warnings_as_lines() -> Iterator[None]:
+    """Warnings meant for users, each once, as `lodestar: warning: ...`."""
+    said: set[str] = set()
+
+    def line(
+        message: Warning | str, category: type[Warning], filename: str, lineno: int,
+        file: TextIO | None = None, line: str | None = None,
+    ) -> None:  # fmt: skip
+        if issubclass(category, UserWarning) and str(message) not in said:
+            said.add(str(message))
+            say("warning", str(message))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = line
+        yield
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[object]], right: Sequence[str] = ()) -> None:
+    """A table on stdout; the columns in `right` are numbers. Left as wide as its words where nobody looks at it."""
+    from rich.console import Console
+    from rich.table import Table
+
+    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    for head in heads:
+        drawn.add_column(head, justify="right" if head in right else "left", no_wrap=head in right)
+    for row in rows:
+        drawn.add_row(*map(str, row))
+    console = Console(highlight=False, markup=False)
+    console.print(drawn, width=None if console.is_terminal else 160)
+
+
+@contextmanager
+def progress() -> Iterator[Progress]:
+    """A bar on stderr that is gone at the end; none where nobody looks at it."""
+    from rich.console import Console
+    from rich.progress import Progress, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (*Progress.get_default_columns()[:-1], TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        yield bar
+
+
+def print_json(data: object) -> None:
+    print(json.dumps(data, indent=2, ensure_ascii=False))
+
+
+def write_json(path: Path, data: object) -> None:
+    write_file(path, (json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def check_file(path: Path) -> None:
+    """Raise UsageError if this file could not be written, as far as one can know without writing it."""
+    with writing(path):
+        if path.is_dir():
+            raise IsADirectoryError(21, os.strerror(21))
+        check_folder(path.parent)
+
+
+def check_folder(path: Path) -> None:
+    """Raise UsageError if nothing could be written into this folder, or if it could not be made."""
+    there = next(p for p in (path, *path.absolute().parents) if p.exists())
+    with writing(path):
+        if not there.is_dir():
+            raise NotADirectoryError(20, os.strerror(20))
+        tempfile.TemporaryFile(dir=there).close()  # asks the file system itself, read-only ones too
+
+
+def hush_broken_pipe() -> None:
+    """After `lodestar ... | head`: nobody reads any more, so let the interpreter's own flush go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,33 @@
+"""Condition values, their schemas, and the coins that drop them."""
+
+from .condition import Condition, coins, drop
+from .label import Label
+from .schema import (
+    LabelSchema,
+    Schema,
+    TextSchema,
+    Value,
+    guidable,
+    null_of,
+    schema_from_json,
+    schema_to_json,
+)
+from .text import Text
+from .tokenizer import Tokenizer
+
+__all__ = [
+    "Condition",
+    "Label",
+    "LabelSchema",
+    "Schema",
+    "Text",
+    "TextSchema",
+    "Tokenizer",
+    "Value",
+    "coins",
+    "drop",
+    "guidable",
+    "null_of",
+    "schema_from_json",
+    "schema_to_json",
+]

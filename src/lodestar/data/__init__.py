@@ -1,0 +1,7 @@
+"""Training data: the embedded world of scenes, and images of one's own from folders, parquet files and the Hub."""
+
+from .opening import open_source
+from .reading import Reading
+from .source import Batch, Source
+
+__all__ = ["Batch", "Reading", "Source", "open_source"]

@@ -1,0 +1,57 @@
+"""Checks of captions against the files they belong to, and against mirroring."""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from ..errors import UsageError
+
+Caption = str | Sequence[str] | None  # a list: several captions of one image
+
+_SIDES = re.compile(
+    r"\b((left|right)(most|wards?|-?hand(ed)?)?|(anti|counter)?-?clockwise|(north|south)?(east|west)(ern|wards?)?)\b",
+    re.IGNORECASE,
+)
+_METADATA = ("metadata.jsonl", "metadata.csv", "metadata.parquet")
+_EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+
+
+def spoken(caption: Caption, turn: int = 0) -> str:
+    """The caption of an image; of several, one after the other as epochs go by."""
+    several = [caption] if isinstance(caption, str) else caption
+    return several[turn % len(several)] or "" if several else ""
+
+
+def refuse_sides(captions: Iterable[Caption]) -> None:
+    """Raises UsageError if a caption tells left from right: its mirror image would make it a lie."""
+    for caption in captions:
+        for text in [caption] if isinstance(caption, str) else caption or ():
+            if _SIDES.search(text or ""):
+                raise UsageError(f"flip would make captions wrong, such as '{text[:80]}': leave flip off")
+
+
+def refuse_missing(folder: Path, paths: Sequence[str]) -> None:
+    """Raises UsageError, naming the first few, if files that the captions speak of are not there."""
+    missing = [os.path.relpath(path, folder) for path in paths if not os.path.exists(path)]
+    if missing:
+        more = f" and {len(missing) - 3:,} more" if len(missing) > 3 else ""
+        raise UsageError(
+            f"{folder}: {len(missing):,} of {len(paths):,} files named in the metadata are missing: "
+            f"{', '.join(missing[:3])}{more}: add the files or remove their lines"
+        )
+
+
+def warn_unlisted(folder: Path, paths: Iterable[str]) -> None:
+    """Warn of images in a captioned folder that no line of its metadata speaks of: they are left out."""
+    inside = [os.path.join(at, name) for at, _, names in os.walk(folder) for name in names]
+    if not any(os.path.basename(path) in _METADATA for path in inside):
+        return
+    listed = {os.path.normpath(path) for path in paths}
+    extra = sorted(p for p in inside if p.lower().endswith(_EXTENSIONS) and os.path.normpath(p) not in listed)
+    if extra:
+        names = ", ".join(os.path.relpath(path, folder) for path in extra[:3]) + (", ..." if len(extra) > 3 else "")
+        warnings.warn(f"{folder}: {len(extra):,} images without a caption are left out: {names}", stacklevel=2)

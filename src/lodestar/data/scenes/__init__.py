@@ -1,0 +1,1 @@
+"""`scenes`: the embedded world of captioned pictures, and its exact reader."""

@@ -1,0 +1,51 @@
+"""What training asks of data: batches of 8-bit pictures with their captions or classes, and some held out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Pictures as they are shown, and what is said of each."""
+
+    images: Tensor  # uint8 [B, 3, H, W]
+    texts: list[str] | None = None  # a caption each; "" where there is none
+    labels: Tensor | None = None  # int64 [B], indices into the source's classes; -1 where there is none
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+class Source(Protocol):
+    """An endless, repeatable stream of batches."""
+
+    @property
+    def resolution(self) -> int:
+        """Side of the square pictures, pixels."""
+        ...
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """Names of the classes that labels point into; None where there are no labels."""
+        ...
+
+    def texts(self, n: int) -> Iterable[str]:
+        """Up to n captions of the training data, spread over it: what a tokenizer learns from."""
+        ...
+
+    def batches(self, size: int, seed: int, start: int = 0) -> Iterator[Batch]:
+        """The batches of steps start, start + 1, ... without end; each depends on size, seed and its step alone."""
+        ...
+
+    def held_out(self, n: int) -> Batch:
+        """Up to n pictures that training never sees: the same ones every time, the first of them for a smaller n."""
+        ...
+
+    def describe(self) -> dict[str, object]:
+        """What was read and how, for logs and model cards: plain values that JSON can hold."""
+        ...

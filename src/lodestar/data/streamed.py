@@ -1,0 +1,133 @@
+"""A source that is read from its start and never stored: Hub data sets too large for this machine's disk.
+
+The order is that of the shuffle buffer of `datasets`, seeded by (seed, epoch). To resume at a step the stream is read
+again and what was seen is skipped without decoding it: exact, though it takes as long as reading does.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import count, islice
+from typing import TYPE_CHECKING
+
+import torch
+
+from ..errors import UsageError
+from .captions import Caption, spoken
+from .classes import Classes, Value
+from .columns import Columns
+from .images import POLICY, Picture, Unreadable, attempt
+from .ledger import Ledger
+from .pictures import file
+from .source import Batch
+
+if TYPE_CHECKING:
+    from datasets import IterableDataset
+
+Record = Mapping[str, object]
+Read = tuple[Record, "Future[Picture | Unreadable]"]
+
+_AHEAD = 3  # batches being read and decoded while one is used
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """A stream of training items and a stream of held-out ones. `Source` says what the methods do."""
+
+    training: IterableDataset
+    validation: IterableDataset
+    columns: Columns
+    resolution: int
+    ledger: Ledger
+    named: Classes | None
+    buffer: int = 1000  # items among which the next one is drawn
+    workers: int = 2  # threads that decode
+    facts: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        return None if self.named is None else self.named.names
+
+    def texts(self, n: int) -> Iterable[str]:
+        caption = self.columns.caption
+        if caption is None:
+            return []
+        records = self.training.select_columns([caption]).take(n)
+        return (spoken(record[caption]) for record in records)
+
+    def batches(self, size: int, seed: int, start: int = 0) -> Iterator[Batch]:
+        records = islice(self._endless(seed), start * size, None)
+        with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(self.workers) as decoders:
+            waiting: deque[Future[list[Read]]] = deque()
+            while True:
+                while len(waiting) <= _AHEAD:
+                    waiting.append(reader.submit(self._read, records, size, decoders))
+                batch = self._batch(waiting.popleft().result())
+                self.ledger.tell()
+                if batch is not None:
+                    yield batch
+
+    def held_out(self, n: int) -> Batch:
+        with ThreadPoolExecutor(self.workers) as decoders:
+            batch = self._batch(self._read(iter(self.validation), n, decoders), fill=False)
+        self.ledger.tell()
+        if batch is None:
+            raise UsageError(f"{self.ledger.name}: no picture to hold out")
+        return batch
+
+    def describe(self) -> dict[str, object]:
+        order = {"pictures": "streamed", "shuffle_buffer": self.buffer}
+        shape = {"resolution": self.resolution, "policy": POLICY, "flip": False}
+        shape["classes"] = self.classes and list(self.classes)
+        return {**self.facts, **order, **shape, **self.ledger.describe()}
+
+    def _endless(self, seed: int) -> Iterator[Record]:
+        """The records of one epoch after the other."""
+        shuffled = self.training.shuffle(seed=seed, buffer_size=self.buffer)
+        for epoch in count():
+            shuffled.set_epoch(epoch)
+            empty = True
+            for record in shuffled:
+                empty = False
+                yield record
+            if empty:
+                raise UsageError(f"{self.ledger.name}: the stream has no items to train on")
+
+    def _read(self, records: Iterator[Record], size: int, decoders: ThreadPoolExecutor) -> list[Read]:
+        taken = islice(records, size)
+        return [(r, decoders.submit(attempt, file(r[self.columns.image])[0], self.resolution)) for r in taken]
+
+    def _batch(self, read: list[Read], fill: bool = True) -> Batch | None:
+        """What cannot be read is replaced (if `fill`) by the next item of the batch that can; None if none can."""
+        results = [(record, self._entered(record, future.result())) for record, future in read]
+        good = [i for i, (_, result) in enumerate(results) if isinstance(result, Picture)]
+        if not good:
+            return None
+        chosen = [min(good, key=lambda g: (g - i) % len(read)) for i in range(len(read))] if fill else good
+        pixels = [result.pixels for _, result in (results[i] for i in chosen) if isinstance(result, Picture)]
+        return self._told(torch.stack(pixels), [results[i][0] for i in chosen])
+
+    def _entered(self, record: Record, result: Picture | Unreadable) -> Picture | Unreadable:
+        path = file(record[self.columns.image])[1]
+        if isinstance(result, Unreadable) and result.missing:
+            raise UsageError(f"{self.ledger.name}: a file named in the metadata is missing: {path}")
+        self.ledger.enter(path or f"item {self.ledger.seen}", result)
+        self.ledger.check()
+        return result
+
+    def _told(self, images: torch.Tensor, records: list[Record]) -> Batch:
+        caption, label = self.columns.caption, self.columns.label
+        texts = None if caption is None else [spoken(_caption(record[caption])) for record in records]
+        labels = None if self.named is None or label is None else self.named.encode(_value(r[label]) for r in records)
+        return Batch(images, texts, labels)
+
+
+def _caption(value: object) -> Caption:
+    return value if isinstance(value, str | list) else None
+
+
+def _value(value: object) -> Value:
+    return value if isinstance(value, int | str) else None

@@ -1,0 +1,36 @@
+"""Guidance: rules that say which predictions they need and how to combine them, and the planner that runs them.
+
+    guide("interval(cfg(4), lo=.28, hi=5.4)", network, condition, kind="v")      a Denoise, for any sampler
+
+Knows no network and no sampler: see `rule.py` for the seam and `rules/` for the rules.
+"""
+
+from .fields import Number, PerSample, take
+from .language import parse
+from .planner import Guided, guide
+from .rule import ALL, RULES, Ask, Asks, Rule, View, Wrapper, rule
+from .rules.combine.rescale import Rescale
+from .rules.subtract.cfg import CFG
+from .rules.subtract.negative import Negative
+from .rules.when.interval import Interval
+
+__all__ = [
+    "ALL",
+    "CFG",
+    "RULES",
+    "Ask",
+    "Asks",
+    "Guided",
+    "Interval",
+    "Negative",
+    "Number",
+    "PerSample",
+    "Rescale",
+    "Rule",
+    "View",
+    "Wrapper",
+    "guide",
+    "parse",
+    "rule",
+    "take",
+]

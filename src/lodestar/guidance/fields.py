@@ -1,0 +1,102 @@
+"""The values in a rule's fields: one number for the batch, or one for each sample.
+
+What a user may give (a number, a list, a tensor) becomes a float or a `PerSample` when the rule is made, so that rules
+compare, hash and print, and no rule depends on a device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, is_dataclass, replace
+from math import inf, isfinite, isnan
+from numbers import Real
+from typing import Any, TypeAlias, TypeVar
+
+import torch
+from torch import Tensor
+
+from ..errors import UsageError
+
+Number: TypeAlias = float | Sequence[float] | Tensor
+R = TypeVar("R")
+
+
+class PerSample(tuple[float, ...]):
+    """One number for each sample of the batch."""
+
+    __slots__ = ()
+
+
+def settle(rule: object, name: str, least: float = -inf, most: float = inf, finite: bool = True) -> None:
+    """Check the field of this name and store it as a float or a PerSample. For `__post_init__`.
+
+    Raises UsageError for what is no number, nan, infinite (where `finite`), or outside [least, most].
+    """
+    value = number(name, getattr(rule, name), finite)
+    for each in value if isinstance(value, PerSample) else (value,):
+        if not least <= each <= most:
+            raise UsageError(f"{name} must lie in [{least:g}, {most:g}], got {each:g}")
+    object.__setattr__(rule, name, value)  # the dataclass is frozen, and this is still its birth
+
+
+def number(name: str, value: object, finite: bool = True) -> float | PerSample:
+    """The value as a float or a PerSample, or a UsageError that calls it by this name."""
+    if isinstance(value, Tensor):
+        value = _listed(name, value)
+    if not isinstance(value, list | tuple):
+        return _float(name, value, finite)
+    if not value:
+        raise UsageError(f"{name} must be a number, or one for each sample, got an empty list")
+    return PerSample(_float(name, each, finite) for each in value)
+
+
+def _float(name: str, value: object, finite: bool) -> float:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        shown = repr(value) if isinstance(value, str) else str(value)
+        raise UsageError(f"{name} must be finite, got {shown} (give a number, or one for each sample)")
+    if isnan(value) or (finite and not isfinite(value)):
+        raise UsageError(f"{name} must be finite, got {float(value)}")
+    return float(value)
+
+
+def _listed(name: str, tensor: Tensor) -> object:
+    """Python numbers with the tensor's own digits: 2.6 in fp32 is 2.6, not 2.5999999046."""
+    if tensor.ndim > 1:
+        raise UsageError(f"{name} must be a number, or one for each sample, got a tensor of shape {[*tensor.shape]}")
+    if tensor.dtype not in (torch.float32, torch.float16, torch.bfloat16):
+        return tensor.tolist()
+    digits = [float(str(each)) for each in tensor.detach().cpu().float().reshape(-1).numpy()]
+    return digits if tensor.ndim else digits[0]
+
+
+def values(number: Number) -> Tensor:
+    """A field as a float64 tensor, [] or [B]."""
+    return torch.as_tensor(number, dtype=torch.float64)
+
+
+def weight(number: Number, x: Tensor) -> float | Tensor:
+    """A field as what multiplies predictions of x [B, ...]: a float, or a tensor [B] in float64 on x's device."""
+    return values(number).to(x.device) if isinstance(number, PerSample) else float(number)  # type: ignore[arg-type]
+
+
+def take(rule: R, rows: Sequence[int] | slice) -> R:
+    """The same rule for these samples of the batch alone: what a batch that is split gives to each part."""
+    return _map(rule, lambda v: PerSample(v[rows] if isinstance(rows, slice) else (v[i] for i in rows)))
+
+
+def lengths(rule: object) -> Iterator[tuple[str, int]]:
+    """Name and length of every per-sample field, inner rules' too."""
+    for name, value in _fields(rule):
+        if isinstance(value, PerSample):
+            yield name, len(value)
+        yield from lengths(value)
+
+
+def _map(rule: R, change: Any) -> R:
+    new = {k: change(v) if isinstance(v, PerSample) else _map(v, change) for k, v in _fields(rule)}
+    return replace(rule, **new) if new else rule  # type: ignore[type-var]
+
+
+def _fields(rule: object) -> list[tuple[str, object]]:
+    known = fields(rule) if is_dataclass(rule) and not isinstance(rule, type) else ()
+    return [(f.name, getattr(rule, f.name)) for f in known if f.init]

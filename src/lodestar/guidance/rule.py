@@ -1,0 +1,145 @@
+"""The seam: a rule says which predictions it needs, the planner runs them, the rule combines them.
+
+    @rule
+    class CFG(Rule):
+        scale: Number = 4.0
+        def asks(self, at): return {"cond": Ask(), "null": Ask(drop=ALL)}
+        def __call__(self, view, at): return lerp(view["null"], view["cond"], weight(self.scale, view.x))
+
+A rule is a frozen dataclass in one file of `rules/`: it is discovered, parsed, printed and held to the laws in
+tests/laws/test_rules.py. For those it may have two class attributes: `neutral`, the field values that mean no guidance,
+and `exempt`, the laws that do not apply to it, each with the reason.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Protocol, TypeAlias, TypeVar, dataclass_transform
+
+from torch import Tensor
+
+from ..core import Prediction, Step
+from ..errors import UsageError
+from ..expression import Call
+
+ALL = True  # what an Ask drops: all that the condition says
+
+R = TypeVar("R", bound="type[Rule]")
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What is special about a prediction; `Ask()` is the network under the user's own condition.
+
+    Two asks are equal when they want the same prediction, be it for other rows.
+    """
+
+    drop: bool = False  # the null in place of the condition
+    replace: str | None = None  # the condition of this name in place of the user's
+    rows: Tensor | None = field(default=None, compare=False)  # bool [B] or []; None: all. What is not asked reads as 0
+
+
+Asks: TypeAlias = Mapping[str, Ask]
+
+
+@dataclass(frozen=True)
+class View:
+    """What a rule sees at one step: the noisy sample x [B, ...] and what it asked for, by name."""
+
+    x: Tensor
+    named: Mapping[str, Prediction]
+
+    def __getitem__(self, name: str) -> Prediction:
+        return self.named[name]
+
+
+class Rule(Protocol):
+    """How predictions become one. An outsider's object fits by shape; the decorated rules inherit the defaults."""
+
+    @abstractmethod
+    def asks(self, at: Step) -> Asks:
+        """The predictions that this step needs."""
+        ...
+
+    @abstractmethod
+    def __call__(self, view: View, at: Step) -> Prediction:
+        """The guided prediction [B, ...]."""
+        ...
+
+    def begin(self) -> Rule:
+        """The running form, with fresh state, for one trajectory. A rule without state is its own."""
+        return self
+
+    def base_asks(self) -> Asks:
+        """What `base` reads."""
+        return {"cond": Ask()}
+
+    def base(self, view: View) -> Prediction:
+        """What "no guidance" means: wrappers fall back to it."""
+        return view["cond"]
+
+
+@dataclass(frozen=True)
+class Wrapper(Rule):
+    """A rule around a rule; its base is the inner one's."""
+
+    inner: Rule
+
+    def __post_init__(self) -> None:
+        if isinstance(self.inner, type) or not (hasattr(self.inner, "asks") and callable(self.inner)):
+            raise UsageError(f"inner must be a rule such as cfg(4), got {self.inner!r}")
+
+    def begin(self) -> Rule:
+        return replace(self, inner=self.inner.begin())
+
+    def base_asks(self) -> Asks:
+        return self.inner.base_asks()
+
+    def base(self, view: View) -> Prediction:
+        return self.inner.base(view)
+
+
+RULES: dict[str, type[Rule]] = {}
+
+
+@dataclass_transform(frozen_default=True)
+def rule(cls: R) -> R:
+    """Freeze a class into a rule: a dataclass that prints as the language reads it, listed by its lower-case name."""
+    dataclass(frozen=True)(cls)
+    cls.__str__ = _text  # type: ignore[method-assign, assignment]
+    if RULES.setdefault(cls.__name__.lower(), cls) is not cls:
+        raise ValueError(f"two rules are called {cls.__name__.lower()}")
+    return cls
+
+
+def _text(rule: Rule) -> str:
+    return str(written(rule))
+
+
+def written(rule: Rule) -> Call:
+    """A rule as an expression: the first field by position, the others by name, nothing left to defaults."""
+    values = [(f.name, getattr(rule, f.name)) for f in fields(rule) if f.init]  # type: ignore[arg-type]
+    values = [(name, written(v) if type(v) in RULES.values() else v) for name, v in values]
+    return Call(type(rule).__name__.lower(), tuple(v for _, v in values[:1]), tuple(values[1:]))
+
+
+def union(*several: Asks) -> dict[str, Ask]:
+    """All that these ask; what two of them ask under one name, for the rows of either."""
+    out: dict[str, Ask] = {}
+    for name, ask in (item for asks in several for item in asks.items()):
+        out[name] = replace(ask, rows=either(out[name].rows, ask.rows)) if name in out else ask
+    return out
+
+
+def either(a: Tensor | None, b: Tensor | None) -> Tensor | None:
+    """The rows of a or b, where None is all of them."""
+    return None if a is None or b is None else a | b
+
+
+def restrict(asks: Asks, rows: Tensor) -> dict[str, Ask]:
+    """The same asks, for these rows (bool [B] or []) at most; nothing when there are none."""
+    if not rows.any():
+        return {}
+    return {name: replace(a, rows=rows if a.rows is None else a.rows & rows) for name, a in asks.items()}

@@ -1,0 +1,211 @@
+"""A model: network, process, kind and schema under one name. What is trained, saved, loaded, guided and sampled."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, is_dataclass
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import Any, cast, get_type_hints
+
+import torch
+from torch import Tensor, nn
+
+from . import networks
+from .conditions import Condition, Schema, TextSchema, Tokenizer, schema_from_json, schema_to_json
+from .core import KINDS, Kind, Level, Prediction, convert
+from .errors import UsageError, unknown
+from .generate import OnStep, sample
+from .model_folder import WEIGHTS, Contents, fill, find, read, write
+from .process import Process, process_from_json, process_to_json
+from .request import Defaults, Guidance, Prompts
+from .result import Result
+from .samplers import Sampler
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A raw network and what its output means.
+
+    `card` is JSON: the defaults `guidance`, `sampler` and `steps`, and `recipe`, `measured` and `licence`.
+    """
+
+    network: (
+        nn.Module
+    )  # (x [B, C, H, W], level, context) -> [B, C, H, W], with encode(condition) and a dataclass config
+    process: Process
+    kind: Kind
+    schema: Schema
+    shape: tuple[int, int, int]  # C, H, W
+    name: str = "model"
+    card: Mapping[str, Any] = field(default_factory=dict)
+    folder: Path | None = None  # where it was loaded from
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise unknown("kind", str(self.kind), KINDS)
+
+    def __call__(self, x: Tensor, level: Level, condition: object = None) -> Prediction:
+        """The prediction for x [B, C, H, W] under a condition, or under what `encode` made of one."""
+        raw = condition is None or hasattr(condition, "without")
+        context = self.encode(cast("Condition | None", condition)) if raw else condition
+        return convert(self.kind, self.network(x, level, context), x, level)
+
+    def encode(self, condition: Condition | None) -> object:
+        """The condition as the network reads it: [rows], cat and len as for conditions."""
+        return self.network.encode(None if condition is None else condition.to(self.device))  # type: ignore[operator]
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.network.parameters()).device
+
+    @property
+    def defaults(self) -> Defaults:
+        """What it is sampled with when nothing else is asked: the card's, best as measured."""
+        return Defaults(**{k: self.card[k] for k in ("guidance", "sampler", "steps") if k in self.card})
+
+    def sample(
+        self,
+        prompts: Prompts = None,
+        *,
+        n: int = 1,
+        guidance: Guidance | None = None,
+        sampler: Sampler | str | None = None,
+        steps: int | None = None,
+        seed: int = 0,
+        negative: str | int | None = None,
+        batch: int | None = None,
+        on_step: OnStep | None = None,
+    ) -> Result:
+        """Images by prompt: see `lodestar.sample`, which this is."""
+        return sample(
+            self,
+            prompts,
+            n=n,
+            guidance=guidance,
+            sampler=sampler,
+            steps=steps,
+            seed=seed,
+            negative=negative,
+            batch=batch,
+            on_step=on_step,
+        )
+
+    def save(self, folder: Path | str, dtype: torch.dtype = torch.float32) -> None:
+        """Write the model into a folder, all of it or nothing, its weights as dtype. `load` reads it back.
+
+        Raises UsageError if it cannot be written, or if a weight is not finite.
+        """
+        tokenizer = self.schema.tokenizer if isinstance(self.schema, TextSchema) else None
+        text = None if tokenizer is None else tokenizer.to_json()
+        write(folder, Contents(self._config(), self.network.state_dict(), text), dtype)
+
+    def describe(self) -> dict[str, object]:
+        """What `lodestar info` prints: all that is known of the model, as JSON values."""
+        schema = schema_to_json(self.schema) or {"kind": "none", "null": None, "drop": None}
+        file = None if self.folder is None else self.folder / WEIGHTS
+        told = {
+            **{k: v for k, v in self._config().items() if k not in ("card", "schema")},
+            "schema": schema,
+            "null": schema["null"],
+            "drop": schema["drop"],
+            **asdict(self.defaults),
+            "parameters": sum(p.numel() for p in self.network.parameters()),
+            "bytes": file.stat().st_size if file is not None and file.is_file() else None,
+            **{k: self.card.get(k) for k in ("measured", "recipe", "licence")},
+        }
+        return json.loads(json.dumps(told))
+
+    def _config(self) -> dict[str, object]:
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "process": process_to_json(self.process),
+            "network": {"type": type(self.network).__name__.lower(), **asdict(self.network.config)},  # type: ignore[call-overload]
+            "schema": schema_to_json(self.schema),
+            "shape": list(self.shape),
+            "card": dict(self.card),
+        }
+
+
+# What building from a config of any JSON can raise; UsageError is a ValueError.
+_DAMAGE = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RuntimeError)
+
+
+def load(name: Path | str, device: torch.device | str = "cpu") -> Model:
+    """A model by the name of a shipped one, or else by its folder: in fp32, in eval mode, on this device.
+
+    Raises UsageError for an unknown name, and for a damaged, truncated or foreign folder.
+    """
+    folder = find(name)
+    contents = read(folder)
+    try:
+        model = _model(contents, folder)
+    except _DAMAGE as error:
+        what = str(error).partition("\n")[0]
+        raise UsageError(f"{folder} is damaged or no model of this Lodestar: {what}") from None
+    fill(model.network, contents.weights, folder / WEIGHTS)
+    try:
+        model.network.to(device)
+    except (RuntimeError, AssertionError) as error:
+        raise UsageError(f"device '{device}' cannot be used: {str(error).splitlines()[0]}") from None
+    model.network.eval().requires_grad_(False)
+    return model
+
+
+def _model(contents: Contents, folder: Path) -> Model:
+    config = cast("dict[str, Any]", contents.config)
+    schema = _schema(config["schema"], contents.tokenizer)
+    channels, height, width = map(int, config["shape"])
+    return Model(
+        network=build(config["network"], schema),
+        process=process_from_json(config["process"]),
+        kind=config["kind"],
+        schema=schema,
+        shape=(channels, height, width),
+        name=str(config["name"]),
+        card=dict(config["card"]),
+        folder=folder,
+    )
+
+
+def _schema(data: Mapping[str, object] | None, tokenizer: str | None) -> Schema:
+    schema = schema_from_json(data, None if tokenizer is None else Tokenizer.from_json(tokenizer))
+    if isinstance(schema, TextSchema) and schema.tokenizer is None:
+        raise UsageError("a text model needs a tokenizer.json")
+    return schema
+
+
+def build(description: Mapping[str, object], schema: Schema) -> nn.Module:
+    """A network by its description: {"type": "unet", ...fields of its config}."""
+    data = dict(description)
+    kind, known = str(data.pop("type", None)), network_types()
+    if kind not in known:
+        raise unknown("network", kind, known)
+    network, config = known[kind]
+    return network(_config(config, data), schema)
+
+
+def network_types() -> dict[str, tuple[Any, type]]:
+    """Network and config class by type: a file networks/unet.py makes the type "unet" of its UNet and UNetConfig."""
+    found = {}
+    for module in iter_modules(networks.__path__):
+        inside = vars(import_module(f"{networks.__name__}.{module.name}"))
+        classes = {k.lower(): v for k, v in inside.items() if isinstance(v, type)}
+        if {module.name, f"{module.name}config"} <= classes.keys():
+            found[module.name] = (classes[module.name], classes[f"{module.name}config"])
+    return found
+
+
+def _config(cls: type, data: Mapping[str, object]) -> object:
+    """A config dataclass from JSON: lists are tuples, objects are the configs that the fields say."""
+    hints = get_type_hints(cls)
+    return cls(**{k: _field(hints.get(k), v) for k, v in data.items()})
+
+
+def _field(hint: object, value: object) -> object:
+    if isinstance(value, Mapping) and isinstance(hint, type) and is_dataclass(hint):
+        return _config(hint, value)
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,140 @@
+"""A U-Net for 16 to 64 pixels: text by cross-attention, labels and noise level by modulation.
+
+Raw network: F(x, level, context) -> [B, C, H, W] in whatever kind the model declares. Each level of the U-Net halves the
+side; the lowest may hold transformer blocks, where most of the thinking is cheap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..conditions import Condition, Label, LabelSchema, Schema, Text, TextSchema
+from ..core import Level
+from .layers import LevelEmbedding, ResBlock, SpatialTransformer, _groups
+from .tower import TextTower, TowerConfig
+
+
+@dataclass(frozen=True)
+class UNetConfig:
+    in_channels: int = 3
+    channels: tuple[int, ...] = (32, 64, 192)  # per level, finest first
+    blocks: int = 1  # residual blocks per level and side
+    transformers: tuple[int, ...] = (0, 0, 3)  # transformer blocks per level, at the end of each side
+    patch: int = 1  # pixels folded into channels on the way in
+    head: int = 48  # channels an attention head
+    vector: int = 256  # width of the modulation vector
+    tower: TowerConfig = field(default_factory=TowerConfig)  # for text models
+
+
+@dataclass(frozen=True)
+class Context:
+    """A condition as the network reads it, batch first: encoded once and kept over a trajectory."""
+
+    vector: Tensor  # [B, D]
+    tokens: Tensor | None = None  # [B, T, D]
+    mask: Tensor | None = None  # [B, T], True: a token
+
+    def __len__(self) -> int:
+        return len(self.vector)
+
+    def __getitem__(self, rows: Tensor | slice) -> Context:
+        return Context(*(None if f is None else f[rows] for f in (self.vector, self.tokens, self.mask)))  # type: ignore[arg-type]
+
+    @staticmethod
+    def cat(parts: Sequence[Context]) -> Context:
+        fields = zip(*((p.vector, p.tokens, p.mask) for p in parts), strict=True)
+        return Context(*(None if f[0] is None else torch.cat(f) for f in fields))  # type: ignore[arg-type]
+
+
+class Encoder(nn.Module):
+    """From a condition to a Context. The schema says which kind and what its null is."""
+
+    def __init__(self, config: UNetConfig, schema: Schema) -> None:
+        super().__init__()
+        self.schema, self.vector = schema, config.vector
+        if isinstance(schema, LabelSchema):
+            self.labels = nn.Embedding(len(schema.classes) + 1, config.vector)  # the last row is the null
+        if isinstance(schema, TextSchema):
+            self.tower = TextTower(config.tower)
+            self.pool = nn.Linear(config.tower.dim, config.vector)
+
+    def forward(self, condition: Condition | None, n: int = 1) -> Context:
+        if isinstance(condition, Label):
+            return Context(self._labels(condition.index))
+        if isinstance(condition, Text):
+            return self._text(condition)
+        return Context(torch.zeros(n, self.vector, device=next(self.parameters(), torch.empty(0)).device))
+
+    def _labels(self, index: Tensor) -> Tensor:
+        vector = self.labels(index.where(index >= 0, len(self.labels.weight) - 1))
+        return vector if self._null_is("learnt") else vector * (index >= 0)[:, None]
+
+    def _text(self, text: Text) -> Context:
+        tokens = self.tower(text.ids, text.mask)
+        if self._null_is("zeros"):
+            tokens = tokens * text.present[:, None, None]
+        weight = text.mask[..., None] / text.mask.sum(1)[:, None, None]
+        return Context(self.pool((tokens * weight).sum(1)), tokens, text.mask)
+
+    def _null_is(self, null: str) -> bool:
+        return self.schema is not None and self.schema.null == null
+
+
+class UNet(nn.Module):
+    def __init__(self, config: UNetConfig, schema: Schema = None) -> None:
+        super().__init__()
+        self.config, c = config, config
+        text = c.tower.dim if isinstance(schema, TextSchema) else None
+        self.encoder = Encoder(c, schema)
+        self.level = LevelEmbedding(c.vector)
+        pixels = c.in_channels * c.patch**2
+        self.stem = nn.Conv2d(pixels, c.channels[0], 3, padding=1)
+        self.down, self.up, self.shrink, self.grow = (nn.ModuleList() for _ in range(4))
+        before = c.channels[0]
+        for i, width in enumerate(c.channels):
+            self.shrink.append(nn.Conv2d(before, width, 3, stride=2, padding=1) if i else nn.Identity())
+            self.down.append(_Stage(c, [width] * c.blocks, width, c.transformers[i], text))
+            before = width
+        for i, width in reversed(list(enumerate(c.channels[:-1]))):
+            self.grow.append(nn.Conv2d(before, width, 1))
+            self.up.append(_Stage(c, [2 * width] + [width] * (c.blocks - 1), width, c.transformers[i], text))
+            before = width
+        self.norm = nn.GroupNorm(_groups(before), before)
+        self.head = nn.Conv2d(before, pixels, 3, padding=1)
+        nn.init.zeros_(self.head.weight)
+
+    def encode(self, condition: Condition | None, n: int = 1) -> Context:
+        """The condition as this network reads it; None is the unconditional model's, for n samples."""
+        return self.encoder(condition, n)
+
+    def forward(self, x: Tensor, level: Level, context: Context) -> Tensor:
+        vector = self.level(level) + context.vector  # [B, D]
+        h = self.stem(F.pixel_unshuffle(x, self.config.patch))  # [B, C0, H/p, W/p]
+        skips = []
+        for shrink, stage in zip(self.shrink, self.down, strict=True):
+            h = stage(shrink(h), vector, context)  # [B, Ci, H/2^i, W/2^i]
+            skips.append(h)
+        skips.pop()  # the lowest level is the turning point
+        for grow, stage in zip(self.grow, self.up, strict=True):
+            h = F.interpolate(grow(h), scale_factor=2.0)
+            h = stage(torch.cat([h, skips.pop()], 1), vector, context)
+        return F.pixel_shuffle(self.head(F.silu(self.norm(h))), self.config.patch)  # [B, C, H, W]
+
+
+class _Stage(nn.Module):
+    """Residual blocks, then transformer blocks where the level has them."""
+
+    def __init__(self, c: UNetConfig, widths: Sequence[int], out: int, depth: int, text: int | None) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(ResBlock(w, out, c.vector) for w in widths)
+        self.transformer = SpatialTransformer(out, depth, c.head, c.vector, text) if depth else None
+
+    def forward(self, h: Tensor, vector: Tensor, context: Context) -> Tensor:
+        for block in self.blocks:
+            h = block(h, vector)
+        return h if self.transformer is None else self.transformer(h, vector, context.tokens, context.mask)

@@ -1,0 +1,51 @@
+"""Noise processes, the grids that samplers walk over them, and the densities they are trained with.
+
+A process is one file here with one frozen dataclass that has `level` and `u_of`; nothing else is touched.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, fields, is_dataclass
+from importlib import import_module
+from typing import Any
+
+from ..errors import UsageError, unknown
+from .cosine import Cosine
+from .density import Density, LogitNormal, Uniform
+from .flow import Flow
+from .grid import GRIDS, levels
+from .process import Process
+
+__all__ = ["GRIDS", "PROCESSES", "Cosine", "Density", "Flow", "LogitNormal", "Process", "Uniform", "levels"]
+__all__ += ["process_from_json", "process_to_json"]
+
+
+def _processes() -> Iterator[type]:
+    for info in pkgutil.iter_modules(__path__):
+        for value in vars(import_module(f"{__name__}.{info.name}")).values():
+            if isinstance(value, type) and is_dataclass(value) and hasattr(value, "level") and hasattr(value, "u_of"):
+                yield value
+
+
+PROCESSES: dict[str, type] = {cls.__name__: cls for cls in _processes()}
+
+
+def process_to_json(process: Process) -> dict[str, Any]:
+    """The class name as `kind`, and the fields."""
+    return {"kind": type(process).__name__, **asdict(process)}  # type: ignore[call-overload]
+
+
+def process_from_json(data: Mapping[str, Any]) -> Process:
+    """What `process_to_json` wrote. Raises UsageError on another class, other fields, or values that are no numbers."""
+    kind, given = str(data.get("kind")), {k: v for k, v in data.items() if k != "kind"}
+    if kind not in PROCESSES:
+        raise unknown("process", kind, PROCESSES)
+    known = [f.name for f in fields(PROCESSES[kind])]
+    for name, value in given.items():
+        if name not in known:
+            raise unknown(f"field of {kind}", name, known)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise UsageError(f"{name} of {kind} must be a number, got {value!r}")
+    return PROCESSES[kind](**given)

@@ -1,0 +1,42 @@
+"""Training densities: at which u a network is trained, and how often."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ..errors import UsageError
+
+
+class Density(Protocol):
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        """u [n] in [0, 1], float64, on the generator's device."""
+        ...
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """Every u as often. The CFG paper's choice (arXiv:2207.12598, Alg. 1)."""
+
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        return torch.rand(n, generator=generator, dtype=torch.float64, device=generator.device)
+
+
+@dataclass(frozen=True)
+class LogitNormal:
+    """logit u is normal: more of the middle, little of the ends. Esser et al. 2024, arXiv:2403.03206, eq. 19."""
+
+    mean: float = 0.0  # of logit u; above 0 leans to noise
+    std: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.mean) and 0 < self.std < math.inf):
+            raise UsageError(f"logit-normal needs a finite mean and a std above 0, got {self.mean} and {self.std}")
+
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        z = torch.randn(n, generator=generator, dtype=torch.float64, device=generator.device)
+        return torch.sigmoid(self.mean + self.std * z)

@@ -1,0 +1,54 @@
+"""The CFG paper's ancestral sampler. Ho & Salimans 2022, arXiv:2207.12598, Alg. 2 with eq. 3 and 4 (DDPM's, in lam).
+
+With e = e^{lam - lam'} in [0, 1), the ratio of the SNRs (lam' the next, cleaner level):
+
+    mean      e (alpha' / alpha) x + (1 - e) alpha' x0  =  alpha' x0 + e (alpha' / alpha) sigma eps
+    variance  ((1 - e) sigma'^2)^(1 - noise_mix) ((1 - e) sigma^2)^noise_mix
+
+The mean is written in (x0, eps), so that x is read only through the prediction, and without a division by alpha, so
+that it begins at alpha = 0. The step to a clean level returns x0 and draws nothing. noise_mix is the paper's v: 0 is
+the posterior's variance (its lower bound), 1 the forward process's (its upper bound).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ..core import Denoise, Level, Noise, per_sample
+from ..errors import UsageError
+from .walk import walk
+
+
+def ancestral(
+    denoise: Denoise, x: Tensor, levels: Sequence[Level], *, noise: Noise | None = None, noise_mix: float = 0.3
+) -> Tensor:
+    """From x [B, ...] at levels[0] to a sample at levels[-1]. The paper takes noise_mix 0.2 to 0.3.
+
+    Step i draws noise.normal(i, 0, ...). Raises UsageError without noise and on a noise_mix outside [0, 1].
+    """
+    if not 0 <= noise_mix <= 1:
+        raise UsageError(f"noise_mix must be between 0 and 1, got {noise_mix}")
+    if noise is None:
+        raise UsageError("ancestral draws noise at every step: give it noise=Noise(seeds)")
+    running = denoise.begin()
+    for at, to in walk(levels):
+        p, ratio = running(x, at), _ratio(at.level, to)
+        std = _std(at.level, to, ratio, noise_mix)
+        x = per_sample(to.alpha, p.x0) * p.x0 + per_sample(ratio * to.sigma, p.x0) * p.eps
+        if bool(std.any()):
+            x = x + per_sample(std, x) * noise.normal(at.index, 0, x.shape[1:], x.device).to(x)
+    return x
+
+
+def _ratio(at: Level, to: Level) -> Tensor:
+    """e^{(lam - lam') / 2} = (alpha / sigma) (sigma' / alpha'): finite even where lam is not."""
+    return (at.alpha / at.sigma) * (to.sigma / to.alpha)
+
+
+def _std(at: Level, to: Level, ratio: Tensor, noise_mix: float) -> Tensor:
+    """The square root of the variance; 0 at a clean level, also for noise_mix = 1."""
+    std = (1 - ratio**2).sqrt() * to.sigma ** (1 - noise_mix) * at.sigma**noise_mix
+    return torch.where(to.sigma == 0, 0, std)

@@ -1,0 +1,42 @@
+"""DPM-Solver++(2M). Lu et al. 2022, arXiv:2211.01095, Alg. 2, eq. 12. Second order, one evaluation a step.
+
+Their lambda is lam / 2, h its step, r = h_old / h the ratio of the step before to this one. In (x0, eps):
+
+    x' = alpha' x0 + sigma' eps + alpha' (1 - e^{-h}) (x0 - x0_old) / (2 r)
+
+The correction is left out, and the step is DDIM's, at the first step, after a step from alpha = 0 (r infinite) and
+where this step is more than twice as long as the one before it, above all on the step to sigma = 0: there it would
+extrapolate too far. The last is ours. Grids uniform in u stay below 1.8 but for a cosine's jump to lam_max, where the
+bare formula is worse than DDIM (on the oracle, 20 steps: error 0.55 bare, 0.21 DDIM, 0.05 so).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ..core import Denoise, Level, Noise, per_sample
+from .walk import walk
+
+LONGEST = 2.0  # times the step before it, in lam
+
+
+def dpmpp_2m(denoise: Denoise, x: Tensor, levels: Sequence[Level], *, noise: Noise | None = None) -> Tensor:
+    """From x [B, ...] at levels[0] to a sample at levels[-1]. Draws no noise."""
+    running, old, h_old = denoise.begin(), None, None
+    for at, to in walk(levels):
+        p, h = running(x, at), (to.lam - at.level.lam) / 2
+        a = to.like(p.x0)
+        x = a.alpha * p.x0 + a.sigma * p.eps
+        if old is not None and h_old is not None:
+            x = x + per_sample(_weight(to, h, h_old), x) * (p.x0 - old)
+        old, h_old = p.x0, h
+    return x
+
+
+def _weight(to: Level, h: Tensor, h_old: Tensor) -> Tensor:
+    """alpha' (1 - e^{-h}) / (2 r), in float64; 0 where 1 / r is above LONGEST, infinite or undefined."""
+    growth = h / h_old
+    return torch.where(growth <= LONGEST, to.alpha * -torch.expm1(-h) * growth / 2, 0)

@@ -1,0 +1,164 @@
+"""A whole run: from a preset and a source of pictures to a folder with a model in it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+
+import torch
+from torch import nn
+
+from ..conditions import LabelSchema, Schema, TextSchema, guidable
+from ..core import generator
+from ..data import Source
+from ..files import writing
+from ..model import Model, build, load
+from ..request import Prompts
+from .checkpoint import FOLDER as CHECKPOINTS
+from .checkpoint import has_checkpoints
+from .config import TrainConfig
+from .folder import claim, continued, described, plain, record, recorded, recorded_tokenizer, versions
+from .loop import Look, Outcome, loop
+from .precision import Precision, choose
+from .presets import Preset, schema_of
+from .repeat import threads
+from .start import take_over, tokenizer_of
+from .task import Denoising
+from .validate import Validation
+from .weighting import MinSNR
+
+_WEIGHTS = 0x77656967687473  # keeps this draw apart from all others of the same seed
+SHOWN = 8  # prompts in a sample strip
+
+Measure = Callable[[Model], Mapping[str, object]]  # of the averaged model
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a run ended."""
+
+    model: Model  # averaged weights
+    out: Path
+    steps: int  # done
+    stopped: str | None  # the signal that ended it early; --resume goes on
+    last: Mapping[str, float]  # the last line of the log
+    seconds: float
+
+
+def train(
+    preset: Preset,
+    source: Source,
+    out: Path | str,
+    *,
+    resume: bool = False,
+    init: Path | str | None = None,
+    device: str | None = None,
+    measure: Measure | None = None,
+    quiet: bool = False,
+) -> Run:
+    """Train a model on a source, in the folder `out`: config.json, log.jsonl, checkpoints/, samples/ and model/.
+
+    Args:
+        resume: go on from the last checkpoint in `out`; it ends bit for bit where an uninterrupted run does.
+        init: start from the weights of this model, as far as they fit.
+        device: "cpu" keeps it there; None: the best there is.
+        measure: called with the averaged model as often as samples are drawn; what it says is logged.
+
+    Ctrl-C and SIGTERM save a checkpoint and the model, and end it. Raises UsageError for what cannot be done.
+    """
+    out, started = Path(out), perf_counter()
+    claim(out, resume)
+    with threads(preset.train.threads):
+        if resume:
+            preset, init = continued(preset, recorded(out)), recorded(out)["init"]
+        else:
+            preset = replace(preset, train=replace(preset.train, precision=_precision(preset.train, device)))
+        before = load(init) if init is not None and not has_checkpoints(out / CHECKPOINTS) else None
+        tokenizer = recorded_tokenizer(out) if resume else tokenizer_of(before)
+        model = new_model(preset, schema_of(preset, source, tokenizer), source.resolution)
+        taken = take_over(model.network, before) if before else None
+        if not resume:
+            record(out, preset, model.schema, source=source.describe(), init=init, taken=taken and str(taken))
+        if taken and not quiet:
+            print(f"--init {init}: {taken}", file=sys.stderr)
+        task = denoising(preset, model)
+        looks = _looks(preset, task, model, source, out, measure)
+        stream = partial(source.batches, preset.train.batch, preset.train.seed)
+        outcome = loop(task, stream, preset.train, out, looks=looks, resume=resume, device=device, quiet=quiet)
+    return _finished(preset, source, model, outcome, out, perf_counter() - started)
+
+
+def denoising(preset: Preset, model: Model) -> Denoising:
+    """The task that a preset sets a model."""
+    weight = MinSNR(preset.kind, preset.min_snr) if preset.min_snr else None
+    seed = preset.train.seed
+    return Denoising(model.network, preset.process, preset.kind, model.schema, preset.density, weight, seed)
+
+
+def new_model(preset: Preset, schema: Schema, resolution: int) -> Model:
+    """An untrained model: its weights are a function of the preset and its seed."""
+    config = preset.network
+    if isinstance(schema, TextSchema):
+        config = replace(config, tower=replace(config.tower, vocab=schema.vocab, length=schema.length))
+    with torch.random.fork_rng([]):
+        torch.manual_seed(generator(preset.train.seed, _WEIGHTS).initial_seed())
+        network = build({"type": "unet", **asdict(config)}, schema)
+    guidance = preset.guidance if guidable(schema) else "cfg(1)"
+    card = {"guidance": guidance, "sampler": preset.sampler, "steps": preset.steps, "licence": preset.licence}
+    shape = (config.in_channels, resolution, resolution)
+    return Model(network, preset.process, preset.kind, schema, shape, preset.name, card)
+
+
+def _looks(
+    preset: Preset, task: Denoising, model: Model, source: Source, out: Path, measure: Measure | None
+) -> Sequence[Look]:
+    config, precision = preset.train, "bf16" if preset.train.precision == "bf16" else "fp32"
+    held = source.held_out(config.validate_images)
+    validation = Validation(task, held, max(1, config.batch // config.accumulate), precision)
+    prompts = _prompts(model.schema, source)
+
+    def samples(network: nn.Module, steps: int) -> Mapping[str, object]:
+        return _samples(replace(model, network=network), prompts, out, steps)
+
+    def measured(network: nn.Module, _: int) -> Mapping[str, object]:
+        return measure(replace(model, network=network)) if measure else {}
+
+    looks = [Look("validation", config.validate_every, validation), Look("samples", config.sample_every, samples)]
+    return [*looks, Look("measured", config.sample_every, measured)] if measure else looks
+
+
+def _prompts(schema: Schema, source: Source) -> Prompts:
+    """What the sample strips show: held-out captions, the first classes, or nothing."""
+    if isinstance(schema, TextSchema):
+        texts = [t for t in dict.fromkeys(source.held_out(4 * SHOWN).texts or ()) if t.strip()]
+        return list(texts[:SHOWN]) or None
+    return list(schema.classes[:SHOWN]) if isinstance(schema, LabelSchema) else None
+
+
+def _samples(model: Model, prompts: Prompts, out: Path, steps: int) -> dict[str, object]:
+    """A strip from the same seeds every time."""
+    path = out / "samples" / f"step-{steps:08}.png"
+    model.sample(prompts, n=4 if prompts else 16, seed=0).save(path)
+    return {"file": str(path.relative_to(out))}
+
+
+def _finished(preset: Preset, source: Source, model: Model, outcome: Outcome, out: Path, seconds: float) -> Run:
+    images = outcome.steps * preset.train.batch
+    recipe = {"preset": described(preset), "source": source.describe(), "images": images, "command": preset.command}
+    recipe |= {"seed": preset.train.seed, "seconds": round(seconds, 1), **versions()}
+    card = {**model.card, "recipe": plain(recipe), "measured": plain(preset.measured)}
+    model = replace(model, network=outcome.network.cpu(), card=card)
+    with writing(out):
+        model.save(out / "model")
+    return Run(model, out, outcome.steps, outcome.stopped, outcome.last, seconds)
+
+
+def _precision(config: TrainConfig, device: str | None) -> Precision:
+    """Settled once and recorded, so that a resumed run has the same."""
+    from accelerate import Accelerator
+
+    return choose(config.precision, Accelerator(cpu=device == "cpu").device)

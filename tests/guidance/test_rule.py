@@ -1,0 +1,70 @@
+import ast
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+
+import lodestar.guidance
+from lodestar.errors import UsageError
+from lodestar.guidance import ALL, CFG, RULES, Ask, Interval, rule
+from lodestar.guidance.rule import restrict, union
+
+FOLDER = Path(lodestar.guidance.__file__).parent / "rules"
+SOME, OTHERS = torch.tensor([True, False, False]), torch.tensor([False, True, False])
+
+
+def test_rules_are_discovered_one_file_each():
+    files = [p.stem for p in FOLDER.glob("*/*.py") if p.stem != "__init__"]
+    assert sorted(files) == sorted(RULES)
+
+
+@pytest.mark.parametrize("path", [p for p in FOLDER.glob("*/*.py") if p.stem != "__init__"], ids=lambda p: p.stem)
+def test_a_rule_is_a_short_file(path):
+    tree = ast.parse(path.read_text())
+    assert ast.get_docstring(tree)
+    bare = ast.parse(path.read_text())
+    for node in ast.walk(bare):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node):
+            node.body = node.body[1:] or [ast.Pass()]
+    assert len(ast.unparse(bare).replace("\n\n", "\n").splitlines()) <= 30
+
+
+def test_rules_are_frozen():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        CFG(4).scale = 5
+
+
+def test_two_rules_of_one_name_are_refused():
+    class CFG(lodestar.guidance.Rule):
+        pass
+
+    with pytest.raises(ValueError, match="two rules are called cfg"):
+        rule(CFG)
+    assert RULES["cfg"] is lodestar.guidance.CFG
+
+
+def test_asks_are_equal_when_they_want_the_same_prediction():
+    assert Ask(rows=SOME) == Ask()
+    assert hash(Ask(rows=SOME)) == hash(Ask())
+    assert Ask() != Ask(drop=ALL) != Ask(replace="negative")
+
+
+def test_union_takes_the_rows_of_either():
+    both = union({"cond": Ask(rows=SOME)}, {"cond": Ask(rows=OTHERS), "null": Ask(drop=ALL)})
+    assert both["cond"].rows.tolist() == [True, True, False]
+    assert both["null"].rows is None
+    assert union(both, {"cond": Ask()})["cond"].rows is None
+
+
+def test_restrict_keeps_these_rows_or_drops_the_asks():
+    asks = {"cond": Ask(), "null": Ask(drop=ALL, rows=SOME | OTHERS)}
+    assert restrict(asks, SOME)["cond"].rows.tolist() == SOME.tolist()
+    assert restrict(asks, SOME)["null"].rows.tolist() == SOME.tolist()
+    assert restrict(asks, ~SOME & ~SOME & SOME) == {}
+
+
+@pytest.mark.parametrize("bad", ["cfg(4)", CFG, None, 4])
+def test_a_wrapper_needs_a_rule_inside(bad):
+    with pytest.raises(UsageError, match="inner must be a rule such as"):
+        Interval(bad)

@@ -1,0 +1,191 @@
+"""Every registered rule, and every wrapper around every rule, under the laws of `rule_laws.py`.
+
+A rule that a law does not fit says so in its class attribute `exempt`, with the reason. A failure that is not declared
+is a bug, and so is a declared one that passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import MISSING, dataclass, field, fields
+from typing import ClassVar
+
+import pytest
+import torch
+from rule_laws import LAWS, B, examples
+
+from lodestar.core import Prediction, Step
+from lodestar.guidance import CFG, RULES, Ask, PerSample, Rule, View, Wrapper
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """Tensors of 36 numbers gain nothing from a second thread, and lose much when the machine is busy."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def hold(rule: Rule, name: str) -> None:
+    """The rule obeys the law, or says why not and then does not."""
+    if name not in exempt(rule):
+        return LAWS[name](rule)
+    try:
+        LAWS[name](rule)
+    except AssertionError:
+        return None
+    raise AssertionError(f"{type(rule).__name__} declares itself exempt from {name}, and obeys it")
+
+
+def exempt(rule: object) -> dict[str, str]:
+    return getattr(rule, "exempt", {})
+
+
+@pytest.mark.parametrize("name", LAWS)
+@pytest.mark.parametrize("rule", examples(), ids=str)
+def test_law(rule: Rule, name: str) -> None:
+    inner = rule
+    while isinstance(inner, Wrapper):
+        inner = inner.inner
+        if name in exempt(inner) and name not in exempt(rule):
+            pytest.skip(f"{inner}: {exempt(inner)[name]}")
+    hold(rule, name)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_exemptions_name_a_law_and_a_reason(name: str) -> None:
+    for broken, reason in exempt(RULES[name]).items():
+        assert broken in LAWS
+        assert len(reason) > 10
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_rule_has_what_the_laws_need(name: str) -> None:
+    """Defaults for every field but a wrapper's inner rule, and a neutral value, unless exempt."""
+    cls = RULES[name]
+    required = [f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING]  # type: ignore
+    assert required == (["inner"] if issubclass(cls, Wrapper) else [])
+    assert issubclass(cls, Wrapper) or hasattr(cls, "neutral") or "neutral_is_the_base_exactly" in exempt(cls)
+    assert cls.__doc__
+    assert "(" not in cls.__doc__.splitlines()[0]
+
+
+# The laws can fail: one broken rule for each.
+
+
+@dataclass(frozen=True)
+class Broken(CFG):
+    """CFG with its result spoilt."""
+
+    def __call__(self, view: View, at: Step) -> Prediction:
+        return self.spoil(super().__call__(view, at), view, at)
+
+    def spoil(self, p: Prediction, view: View, at: Step) -> Prediction:
+        return p
+
+
+class Shapeless(Broken):
+    def spoil(self, p, view, at):
+        return p[:1]
+
+
+class Leaky(Broken):
+    def spoil(self, p, view, at):
+        return Prediction(p.x0 + p.x0.mean(), p.eps)
+
+
+class Louder(Broken):
+    def spoil(self, p, view, at):
+        return 1.01 * p
+
+
+class Random(Broken):
+    def spoil(self, p, view, at):
+        return Prediction(p.x0 + torch.randn(p.x0.shape), p.eps)
+
+
+@dataclass(frozen=True)
+class Fickle(Broken):
+    """Asks for the null every other time that it is asked."""
+
+    seen: ClassVar[list[int]] = [0]
+
+    def asks(self, at):
+        self.seen[0] += 1
+        return {"cond": Ask(), "null": Ask(drop=True, rows=torch.tensor(self.seen[0] % 2 == 0))}
+
+
+@dataclass(frozen=True)
+class Remembering(Broken):
+    past: list = field(default_factory=list, compare=False, hash=False)
+
+    def spoil(self, p, view, at):
+        self.past.append(1)
+        return len(self.past) * p
+
+
+class Shared(Broken):
+    def spoil(self, p, view, at):
+        mean = sum(self.scale) / B if isinstance(self.scale, PerSample) else self.scale
+        return p + (mean - 4) * (view["cond"] - view["null"])
+
+
+class OneLevel(Broken):
+    def spoil(self, p, view, at):
+        return p + float(at.level.alpha.max()) * (view["cond"] - view["null"])
+
+
+class InFlow(Broken):
+    def spoil(self, p, view, at):
+        return Prediction(p.x0, p.eps * (1 + 1e-3))
+
+
+@dataclass(frozen=True)
+class OfKind(Broken):
+    """Sees which network it has by the error of a deliberately rough conversion."""
+
+    seen: ClassVar[list[int]] = [0]
+
+    def spoil(self, p, view, at):
+        self.seen[0] += 1
+        return p + self.seen[0] * (view["cond"] - view["null"])
+
+
+class Mute(Broken):
+    def __str__(self):
+        return "cfg(5)"
+
+
+BROKEN: dict[str, Rule] = {
+    "shape_dtype_finite": Shapeless(),
+    "no_leak_across_the_batch": Leaky(),
+    "cond_equal_to_null_changes_nothing": Louder(),
+    "neutral_is_the_base_exactly": Louder(),
+    "network_rows_are_counted": Fickle(),
+    "deterministic": Random(),
+    "starts_afresh": Remembering(),
+    "per_sample_values_equal_the_loop": Shared(),
+    "per_sample_levels_equal_the_loop": OneLevel(),
+    "same_for_every_kind_of_network": OfKind(),
+    "consistent_with_x": InFlow(),
+    "prints_what_parse_reads": Mute(),
+}
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_a_broken_rule_is_found(name: str) -> None:
+    with pytest.raises(AssertionError):
+        hold(BROKEN[name], name)
+
+
+def test_a_declared_failure_passes_and_a_declared_pass_fails() -> None:
+    @dataclass(frozen=True)
+    class Declared(Louder):
+        exempt: ClassVar = {"consistent_with_x": "louder by design", "deterministic": "not true"}
+
+    hold(Declared(), "consistent_with_x")
+    with pytest.raises(AssertionError, match="declares itself exempt from deterministic"):
+        hold(Declared(), "deterministic")
+    with pytest.raises(AssertionError):
+        hold(Declared(), "cond_equal_to_null_changes_nothing")

@@ -1,0 +1,227 @@
+"""Laws of every sampler, measured on the oracle."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import pytest
+import torch
+from torch import Tensor
+
+from lodestar.core import KINDS, Kind, Level, Noise, Prediction, Step, convert
+from lodestar.oracle import GaussianMixture
+from lodestar.process import Cosine, Flow, Process, levels
+from lodestar.samplers import SAMPLERS
+from lodestar.samplers.ancestral import ancestral
+from lodestar.samplers.ddim import ddim
+from lodestar.samplers.dpmpp_2m import dpmpp_2m
+
+ORDERS = {"ddim": 1, "dpmpp_2m": 2}  # of the deterministic ones
+PROCESSES: list[Process] = [Cosine(), Flow(), Flow(shift=3.0)]
+ORACLE = GaussianMixture.random(2, 3, torch.Generator().manual_seed(0))
+X = Noise(range(16)).normal(-1, 0, (2,)).double()
+NOISE = Noise(range(16))
+
+every_process = pytest.mark.parametrize("process", PROCESSES, ids=str)
+every_sampler = pytest.mark.parametrize("name", SAMPLERS)
+
+
+@dataclass
+class Denoiser:
+    """A function of (x, level) as a Denoise, with counts."""
+
+    f: Callable[[Tensor, Level], Prediction] = ORACLE
+    begun: int = 0
+    calls: int = 0
+
+    def begin(self) -> "Denoiser":
+        self.begun += 1
+        return self
+
+    def __call__(self, x: Tensor, at: Step) -> Prediction:
+        self.calls += 1
+        return self.f(x, at.level)
+
+
+# The truth: the probability flow ODE dx/du = velocity, by the classical Runge-Kutta method.
+
+
+@cache
+def solved(process: Process, start: float, end: float, steps: int = 100) -> Tensor:
+    x, h = X, (end - start) / steps
+    for i in range(steps):
+        x = runge_kutta(process, x, start + i * h, h)
+    return x
+
+
+def runge_kutta(process: Process, x: Tensor, u: float, h: float) -> Tensor:
+    def slope(x: Tensor, u: float) -> Tensor:
+        level = process.level(torch.tensor(max(u, 0.0), dtype=torch.float64))
+        return ORACLE(x, level).velocity(level)
+
+    a = slope(x, u)
+    b = slope(x + h / 2 * a, u + h / 2)
+    c = slope(x + h / 2 * b, u + h / 2)
+    return x + h / 6 * (a + 2 * b + 2 * c + slope(x + h * c, u + h))
+
+
+@every_process
+@pytest.mark.parametrize(("name", "order"), ORDERS.items())
+def test_order_of_convergence(process: Process, name: str, order: int) -> None:
+    """Between fixed levels inside the process, where an order is defined: halving the step divides the error by 2^order."""
+
+    def error(steps: int) -> float:
+        inside = [process.level(u) for u in torch.linspace(0.8, 0.2, steps + 1, dtype=torch.float64)]
+        return float((SAMPLERS[name](Denoiser(), X, inside) - solved(process, 0.8, 0.2)).norm())
+
+    assert math.log2(error(32) / error(64)) == pytest.approx(order, abs=0.15)
+
+
+@every_process
+@pytest.mark.parametrize("grid", ["u", "lam"])
+def test_whole_trajectories_end_at_the_truth_and_the_second_order_is_better(process: Process, grid: str) -> None:
+    """Also over the ends, where log SNR runs away; 20 steps are what people take."""
+    clean = levels(process, 1)[-1]
+    truth = ORACLE(solved(process, 1.0, 0.0), process.level(torch.tensor(0.0))).x0
+    first, second = ((f(Denoiser(), X, levels(process, 20, grid)) - truth).norm() for f in (ddim, dpmpp_2m))
+    assert clean.sigma == 0
+    assert second < 0.5 * first
+    assert first < (0.5 if grid == "u" else 1.0)
+    assert (ddim(Denoiser(), X, levels(process, 160, grid)) - truth).norm() < 0.2 * first
+
+
+@every_sampler
+def test_x_is_read_only_through_the_prediction(name: str) -> None:
+    """Or a rule whose pair is off x (CFG++, thresholds) is silently undone."""
+    fixed = Prediction(torch.full_like(X, 0.5), torch.full_like(X, -0.2))
+    grid = levels(Cosine(-5.0, 5.0), 4)[:-1]
+    ends = [SAMPLERS[name](Denoiser(lambda x, level: fixed), x, grid, noise=NOISE) for x in (X, X + 1)]
+    assert torch.equal(*ends)
+
+
+@every_sampler
+@every_process
+def test_one_step_is_the_first_prediction(name: str, process: Process) -> None:
+    grid = levels(process, 1)
+    assert torch.equal(SAMPLERS[name](Denoiser(), X, grid, noise=NOISE), ORACLE(X, grid[0]).x0)
+
+
+@every_sampler
+@every_process
+@pytest.mark.parametrize("steps", [1, 2, 5])
+def test_one_evaluation_a_step_and_one_beginning(name: str, process: Process, steps: int) -> None:
+    denoiser = Denoiser()
+    x = SAMPLERS[name](denoiser, X, levels(process, steps), noise=NOISE)
+    assert (denoiser.begun, denoiser.calls) == (1, steps)
+    assert x.isfinite().all()
+
+
+@every_sampler
+def test_a_flow_starts_at_alpha_0(name: str) -> None:
+    """The first step is asked at pure noise, and its answer, the mean of the data, is used."""
+    grid = levels(Flow(), 3)
+    asked: list[float] = []
+
+    def f(x: Tensor, level: Level) -> Prediction:
+        asked.append(float(level.alpha))
+        return convert("flow", ORACLE(x, level).velocity(level), x, level)
+
+    x = SAMPLERS[name](Denoiser(f), X, grid, noise=NOISE)
+    assert asked == pytest.approx([0, 1 / 3, 2 / 3])
+    assert torch.allclose(x, SAMPLERS[name](Denoiser(), X, grid, noise=NOISE))
+
+
+@every_sampler
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_network_gives_the_same_samples(name: str, kind: Kind) -> None:
+    network, grid = ORACLE.as_network(kind), levels(Cosine(), 6)
+    raw = Denoiser(lambda x, level: convert(kind, network(x, level), x, level))
+    exact = SAMPLERS[name](Denoiser(), X, grid, noise=NOISE)
+    assert torch.allclose(SAMPLERS[name](raw, X, grid, noise=NOISE), exact, atol=1e-6)
+
+
+@every_sampler
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_samples_have_the_precision_of_the_prediction(name: str, dtype: torch.dtype) -> None:
+    plain = Denoiser(lambda x, level: Prediction(x.to(dtype), x.to(dtype)))
+    assert SAMPLERS[name](plain, X.bfloat16(), levels(Flow(), 3), noise=NOISE).dtype == dtype
+
+
+@every_sampler
+@every_process
+def test_a_sample_is_bit_equal_for_any_batch_at_the_same_chunk(name: str, process: Process) -> None:
+    def chunked(x: Tensor, level: Level) -> Prediction:
+        parts = [ORACLE(x[i : i + 4], level) for i in range(0, len(x), 4)]
+        return Prediction(torch.cat([p.x0 for p in parts]), torch.cat([p.eps for p in parts]))
+
+    def run(rows: slice) -> Tensor:
+        return SAMPLERS[name](Denoiser(chunked), X[rows], levels(process, 5), noise=NOISE[rows])
+
+    whole = run(slice(0, 16))
+    for size in (4, 8):
+        assert torch.equal(torch.cat([run(slice(i, i + size)) for i in range(0, 16, size)]), whole)
+
+
+# Moments of the ancestral sampler, on numbers: every element of x [4, 5000] is a sample of a mixture in one dimension.
+
+N = 20_000
+
+
+def in_one_dimension(*components: tuple[float, float, float]) -> GaussianMixture:
+    weights, means, stds = (torch.tensor(c, dtype=torch.float64) for c in zip(*components, strict=True))
+    return GaussianMixture(weights, means[:, None], stds[:, None, None] ** 2, torch.zeros(len(means), dtype=torch.int64))
+
+
+def samples(mixture: GaussianMixture, grid: list[Level], noise_mix: float) -> Tensor:
+    def elementwise(x: Tensor, level: Level) -> Prediction:
+        p = mixture(x.reshape(-1, 1), level)
+        return Prediction(p.x0.reshape(x.shape), p.eps.reshape(x.shape))
+
+    noise = Noise([0, 1, 2, 3])
+    x = noise.normal(-1, 0, (N // 4,)).double()
+    return ancestral(Denoiser(elementwise), x, grid, noise=noise, noise_mix=noise_mix)
+
+
+def chain(mean: float, std: float, grid: list[Level], noise_mix: float) -> tuple[float, float]:
+    """Mean and variance after each of the paper's steps, in its own form: all is linear for one Gaussian."""
+    m, v = 0.0, 1.0
+    for at, to in zip(grid, grid[1:], strict=False):
+        alpha, sigma, alpha_, sigma_ = (float(f) for f in (at.alpha, at.sigma, to.alpha, to.sigma))
+        e = (alpha * sigma_ / (sigma * alpha_)) ** 2
+        slope = alpha * std**2 / (alpha**2 * std**2 + sigma**2)  # x0 = slope x + (1 - slope alpha) mean
+        c = alpha * sigma_**2 / (sigma**2 * alpha_)  # e alpha' / alpha
+        gain = c + (1 - e) * alpha_ * slope
+        m = gain * m + (1 - e) * alpha_ * (1 - slope * alpha) * mean
+        extra = ((1 - e) * sigma_**2) ** (1 - noise_mix) * ((1 - e) * sigma**2) ** noise_mix if sigma_ else 0.0
+        v = gain**2 * v + extra
+    return m, v
+
+
+@every_process
+@pytest.mark.parametrize("noise_mix", [0.0, 0.3, 1.0])
+def test_ancestral_moments_after_few_steps_are_the_papers(process: Process, noise_mix: float) -> None:
+    grid = levels(process, 6)
+    x = samples(in_one_dimension((1.0, 0.7, 0.5)), grid, noise_mix)
+    mean, variance = chain(0.7, 0.5, grid, noise_mix)
+    assert x.mean().item() == pytest.approx(mean, abs=5 * (variance / N) ** 0.5)
+    assert x.var().item() == pytest.approx(variance, rel=5 * (2 / N) ** 0.5)
+
+
+@every_process
+def test_noise_mix_matters_after_few_steps(process: Process) -> None:
+    """So the test above can tell the variances apart."""
+    variances = [chain(0.7, 0.5, levels(process, 6), mix)[1] for mix in (0.0, 0.3, 1.0)]
+    assert variances[1] > 1.1 * variances[0]
+    assert variances[2] > 1.1 * variances[1]
+
+
+@every_process
+@pytest.mark.parametrize("noise_mix", [0.0, 0.3, 1.0])
+def test_ancestral_samples_the_data_after_many_steps(process: Process, noise_mix: float) -> None:
+    mixture = in_one_dimension((0.3, -1.0, 0.3), (0.7, 0.8, 0.4))
+    x = samples(mixture, levels(process, 150), noise_mix).flatten()
+    truth = mixture.sample(N, torch.Generator().manual_seed(0)).flatten()
+    quantiles = torch.tensor([0.05, 0.2, 0.4, 0.6, 0.8, 0.95], dtype=torch.float64)
+    assert torch.allclose(x.quantile(quantiles), truth.quantile(quantiles), atol=0.08)
+    assert x.mean().item() == pytest.approx(truth.mean().item(), abs=0.04)

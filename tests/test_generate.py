@@ -1,0 +1,237 @@
+"""Sampling from a model: seeds, chunks, counts, recipes, and every mistake in one line."""
+
+import warnings
+
+import pytest
+import torch
+
+import lodestar
+from lodestar import CFG, Interval, Negative, UsageError
+from lodestar.conditions import LabelSchema, TextSchema
+from lodestar.pictures import read_recipe
+from tiny import LABEL, TEXT, TOKENIZER, tiny
+
+MODEL = tiny()
+RED, STAR = "a red circle", "a green star"
+
+
+def close(a, b):
+    return bool(((a.images.int() - b.images.int()).abs() <= 1).all())
+
+
+def test_images_are_pixels_and_the_result_says_how_they_came_about():
+    result = MODEL.sample(RED, n=3, guidance="cfg(4)", sampler="ddim", steps=4, seed=5)
+    assert result.images.dtype == torch.uint8
+    assert result.images.shape == (3, 8, 8, 3)
+    assert result.seeds == [5, 6, 7]
+    assert result.prompts == [RED] * 3
+    assert result.evaluations == 3 * 4 * 2
+    assert result.seconds > 0
+    assert result.recipe == {
+        "lodestar": lodestar.__version__,
+        "torch": torch.__version__,
+        "model": "tiny",
+        "prompts": [RED],
+        "negative": None,
+        "guidance": "cfg(4)",
+        "sampler": "ddim",
+        "steps": 4,
+        "seeds": [5, 6, 7],
+    }
+
+
+def test_the_recipe_repeats_the_images():
+    first = MODEL.sample([RED, STAR], n=2, guidance=3, sampler="ancestral(noise_mix=0.2)", seed=1)
+    told = first.recipe
+    asked = {k: told[k] for k in ("guidance", "sampler", "steps", "negative")}
+    again = MODEL.sample(told["prompts"], n=2, seed=told["seeds"][0], **asked)
+    assert torch.equal(first.images, again.images)
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "ancestral", "dpmpp_2m"])
+def test_a_sample_depends_on_its_seed_alone(sampler):
+    whole = MODEL.sample(RED, n=5, sampler=sampler, guidance=3)
+    last = MODEL.sample(RED, n=1, seed=4, sampler=sampler, guidance=3)
+    assert ((whole.images[4:].int() - last.images.int()).abs() <= 1).all()
+    assert not torch.equal(whole.images[3], whole.images[4])
+
+
+@pytest.mark.parametrize("batch", [1, 2, 4, 100])
+def test_chunks_change_nothing(batch):
+    asked = {"n": 2, "guidance": CFG([1.0, 6.0]), "sampler": "ancestral", "negative": None}
+    whole = MODEL.sample([RED, STAR], **asked)
+    chunked = MODEL.sample([RED, STAR], batch=batch, **asked)
+    assert close(whole, chunked)
+    assert chunked.evaluations == whole.evaluations == 3 * (2 + 2 * 2)  # the null of scale 1 is not evaluated
+    assert chunked.seeds == whole.seeds == [0, 1, 0, 1]
+
+
+@pytest.mark.parametrize("scale", [torch.tensor([2.0, 6.0]), [2.0, 6.0], CFG([2, 6]), "cfg([2, 6])"], ids=repr)
+def test_a_scale_for_each_prompt(scale):
+    together = MODEL.sample([RED, STAR], n=2, guidance=scale)
+    alone = MODEL.sample(STAR, n=2, guidance=6)
+    assert ((together.images[2:].int() - alone.images.int()).abs() <= 1).all()
+
+
+def test_a_scale_for_each_sample():
+    together = MODEL.sample(RED, n=2, guidance=[2.0, 6.0])
+    assert close(MODEL.sample(RED, n=2, guidance=[6.0, 6.0]), MODEL.sample(RED, n=2, guidance=6))
+    assert torch.equal(together.images[1], MODEL.sample(RED, n=2, guidance=[6.0, 6.0]).images[1])
+
+
+def test_scales_inside_other_rules_are_sliced_too():
+    rule = Interval(CFG([2.0, 6.0]), lo=0.0, hi=float("inf"))
+    assert close(MODEL.sample([RED, STAR], guidance=rule, batch=1), MODEL.sample([RED, STAR], guidance=rule))
+
+
+def test_prompts_and_guidance_matter():
+    images = [MODEL.sample(p, guidance=g).images for p, g in ((RED, 1), (STAR, 1), (RED, 6), (None, None))]
+    assert all(not torch.equal(a, b) for i, a in enumerate(images) for b in images[:i])
+
+
+@pytest.mark.parametrize("model", [MODEL, tiny(LABEL), tiny(None)], ids=["text", "label", "none"])
+def test_without_a_prompt_each_step_is_one_evaluation(model):
+    result = model.sample(None, n=2, steps=4)
+    assert result.evaluations == 2 * 4
+    assert result.prompts == [None, None]
+
+
+def test_without_a_prompt_a_default_guidance_is_left_out_and_an_asked_one_too_with_a_warning():
+    guided = tiny(card={"guidance": "cfg(4)", "steps": 3})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        result = guided.sample(None)
+    with pytest.warns(UserWarning, match=r"cfg\(4\) has nothing to pull towards"):
+        assert torch.equal(guided.sample(None, guidance=4).images, result.images)
+    assert result.evaluations == 3
+
+
+def test_a_list_may_mix_prompts_and_none():
+    mixed = MODEL.sample([RED, None], guidance=4)
+    assert ((mixed.images[1:].int() - MODEL.sample(None).images.int()).abs() <= 1).all()
+
+
+def test_the_defaults_are_the_cards():
+    model = tiny(card={"guidance": "cfg(3)", "sampler": "dpmpp_2m", "steps": 2})
+    recipe = model.sample(RED).recipe
+    assert (recipe["guidance"], recipe["sampler"], recipe["steps"]) == ("cfg(3)", "dpmpp_2m", 2)
+
+
+def test_classes_by_name_and_number():
+    model = tiny(LABEL)
+    assert torch.equal(model.sample("dog", guidance=2).images, model.sample(1, guidance=2).images)
+    assert not torch.equal(model.sample("dog").images, model.sample("cat").images)
+
+
+def test_a_negative_prompt_takes_the_place_of_the_null():
+    asked = MODEL.sample(RED, guidance=Negative(3), negative=STAR)
+    assert torch.equal(MODEL.sample(RED, guidance=3, negative=STAR).images, asked.images)
+    assert asked.recipe["guidance"] == "negative(3)"
+    assert asked.recipe["negative"] == STAR
+    assert not torch.equal(MODEL.sample(RED, guidance=3).images, asked.images)
+
+
+def test_a_negative_prompt_changes_the_default_rule_inside_its_wrappers():
+    model = tiny(card={"guidance": "interval(cfg(4), lo=0, hi=9)", "steps": 3})
+    assert model.sample(RED, negative=STAR).recipe["guidance"].startswith("interval(negative(4)")
+
+
+def test_steps_are_reported():
+    seen = []
+    MODEL.sample(RED, n=3, steps=2, batch=2, on_step=lambda done, total: seen.append((done, total)))
+    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_any_function_is_a_sampler():
+    def still(denoise, x, levels, *, noise=None):
+        return denoise.begin()(x, lodestar.Step(levels[0])).x0
+
+    result = MODEL.sample(RED, sampler=still)
+    assert result.evaluations == 1
+    assert result.recipe["sampler"] == "still"
+
+
+def test_the_picture_carries_the_recipe(tmp_path):
+    result = MODEL.sample([RED, STAR], n=2, guidance=3)
+    result.save(tmp_path / "strip.png")
+    assert read_recipe(tmp_path / "strip.png") == result.recipe
+    paths = result.save_each(tmp_path / "each")
+    assert [p.name for p in paths] == ["00000.png", "00001.png", "00002.png", "00003.png"]
+    assert read_recipe(paths[3])["sample"] == {"index": 3, "prompt": STAR, "seed": 1}
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ({"steps": 0}, "steps must be a whole number of at least 1, got 0"),
+        ({"steps": -3}, "got -3"),
+        ({"n": 0}, "n must be a whole number of at least 1, got 0"),
+        ({"batch": 0}, "batch must be"),
+        ({"n": 1.5}, "got 1.5"),
+        ({"sampler": "dddim"}, "did you mean 'ddim'"),
+        ({"guidance": "cgf(4)"}, "did you mean 'cfg'"),
+        ({"guidance": float("nan")}, "scale must be finite, got nan"),
+        ({"guidance": "cfg(inf)"}, "scale must be finite, got inf"),
+        ({"guidance": torch.tensor([1.0, float("nan")])}, "scale must be finite, got nan"),
+        ({"guidance": "cfg(strong)"}, "strong"),
+        ({"guidance": [1.0, 2.0, 3.0]}, "scale has 3 values for 1 prompts and 2 samples"),
+        ({"prompts": ""}, "--unconditional"),
+        ({"prompts": "  \n"}, "--unconditional"),
+        ({"prompts": []}, "no prompts"),
+        ({"prompts": [RED, ""]}, "empty"),
+        ({"prompts": 3}, "a prompt is a text"),
+        ({"negative": STAR, "guidance": "cfg(4)"}, "does not read the negative prompt"),
+        ({"guidance": "negative(4)"}, "'negative'"),
+    ],
+    ids=lambda v: str(v)[:40],
+)
+def test_mistakes_are_named_in_one_line(asked, says):
+    with pytest.raises(UsageError) as caught:
+        MODEL.sample(**{"prompts": RED, "n": 2, **asked})
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_class_gets_the_nearest():
+    with pytest.raises(UsageError, match="unknown class 'dgo': did you mean 'dog'"):
+        tiny(LABEL).sample("dgo")
+
+
+@pytest.mark.parametrize("asked", [{"prompts": RED}, {"guidance": 4}, {"guidance": [2.0]}, {"negative": RED}])
+def test_an_unconditional_model_takes_no_prompt_and_no_guidance(asked):
+    with pytest.raises(UsageError, match="model 'tiny' is unconditional"):
+        tiny(None).sample(**{"prompts": None, **asked})
+
+
+def test_an_unconditional_model_takes_the_neutral_scale():
+    assert tiny(None).sample(None, guidance=1).evaluations == 3
+
+
+NEVER = [TextSchema(8, drop=0.0, tokenizer=TOKENIZER), LabelSchema(("cat", "dog"), drop=0.0)]
+
+
+@pytest.mark.parametrize("schema", NEVER, ids=["text", "label"])
+@pytest.mark.parametrize(("without", "scale"), [(False, 4), (False, 0), (True, None), (True, 1)])
+def test_a_null_that_was_never_seen_is_refused(schema, without, scale):
+    prompt = RED if isinstance(schema, TextSchema) else "cat"
+    with pytest.raises(UsageError, match=r"model 'tiny' never saw its null in training \(drop 0\)"):
+        tiny(schema).sample([prompt, None] if without else prompt, guidance=scale)
+
+
+@pytest.mark.parametrize("asked", [{"guidance": 1}, {}, {"guidance": 4, "negative": STAR}], ids=str)
+def test_a_null_that_was_never_seen_is_not_needed_for_these(asked):
+    tiny(NEVER[0]).sample(RED, **asked)
+
+
+def test_words_that_the_model_never_saw_are_named():
+    with pytest.warns(UserWarning, match="never saw in training: purple, owl$"):
+        MODEL.sample("a purple Purple owl")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        MODEL.sample("A red circle, above a BLUE")
+
+
+def test_sampling_leaves_no_gradients_and_no_modes_behind():
+    MODEL.sample(RED)
+    assert not torch.is_inference_mode_enabled()
+    assert MODEL.schema == TEXT

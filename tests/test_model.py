@@ -1,0 +1,255 @@
+"""Models: predictions, folders, descriptions, and files that are not what they should be."""
+
+import errno
+import json
+import os
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+import lodestar
+from lodestar import UsageError, load, model_folder
+from lodestar.conditions import Tokenizer
+from lodestar.core import KINDS
+from lodestar.process import Cosine, Flow
+from tiny import LABEL, TEXT, tiny
+
+RED = "a red circle"
+SCHEMAS = pytest.mark.parametrize("schema", [TEXT, LABEL, None], ids=["text", "label", "none"])
+
+
+@pytest.fixture
+def folder(tmp_path):
+    tiny().save(tmp_path / "m")
+    return tmp_path / "m"
+
+
+def change(folder, **new):
+    """Rewrite config.json; a value of None takes the key away."""
+    path = folder / "config.json"
+    config = {**json.loads(path.read_text()), **new}
+    path.write_text(json.dumps({k: v for k, v in config.items() if v is not None}))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_prediction_is_the_networks_output_read_as_its_kind(kind):
+    model, x, level = tiny(kind=kind), torch.randn(2, 3, 8, 8), Flow().level(torch.tensor(0.4, dtype=torch.float64))
+    condition = TEXT.encode([RED, None])
+    prediction = model(x, level, condition)
+    raw = model.network(x, level, model.network.encode(condition))
+    assert torch.allclose(prediction.reading(kind, level), raw, atol=1e-4)
+    assert torch.allclose(level.like(x).alpha * prediction.x0 + level.like(x).sigma * prediction.eps, x, atol=1e-4)
+
+
+def test_a_condition_and_its_encoding_give_the_same():
+    model, x, level = tiny(), torch.randn(2, 3, 8, 8), Flow().level(torch.tensor(0.4, dtype=torch.float64))
+    condition = TEXT.encode([RED, None])
+    assert torch.equal(model(x, level, condition).x0, model(x, level, model.encode(condition)).x0)
+
+
+@SCHEMAS
+def test_a_saved_model_comes_back(tmp_path, schema):
+    card = {"guidance": "cfg(3)", "steps": 2, "licence": "CC0-1.0", "measured": [{"scale": 1, "accuracy": 0.5}]}
+    model = tiny(schema, process=Cosine(), kind="v", card=card if schema else {"steps": 2})
+    model.save(tmp_path / "m")
+    back = load(tmp_path / "m")
+    for name in ("process", "kind", "schema", "shape", "name", "card", "defaults"):
+        assert getattr(back, name) == getattr(model, name), name
+    prompt = {TEXT: RED, LABEL: "owl", None: None}[schema]
+    assert torch.equal(back.sample(prompt, n=2).images, model.sample(prompt, n=2).images)
+
+
+def test_a_loaded_model_is_in_eval_mode_in_fp32_without_gradients(folder):
+    network = load(str(folder)).network
+    assert not network.training
+    assert {p.dtype for p in network.parameters()} == {torch.float32}
+    assert not any(p.requires_grad for p in network.parameters())
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_on_disk_is_half_the_size_and_fp32_in_memory(tmp_path, folder, dtype):
+    tiny().save(tmp_path / "half", dtype=dtype)
+    whole, half = ((f / "model.safetensors").stat().st_size for f in (folder, tmp_path / "half"))
+    assert half < 0.75 * whole  # the header stays
+    back = load(tmp_path / "half")
+    assert {p.dtype for p in back.network.parameters()} == {torch.float32}
+    before = tiny().network.state_dict()
+    assert all(torch.allclose(t, before[k], rtol=1e-2) for k, t in back.network.state_dict().items())
+
+
+@SCHEMAS
+def test_the_description_tells_all_as_json(tmp_path, schema):
+    tiny(schema, card={"measured": [1], "recipe": {"seed": 0}, "licence": "CC0-1.0", "steps": 7}).save(tmp_path / "m")
+    told = load(tmp_path / "m").describe()
+    assert json.loads(json.dumps(told)) == told
+    assert told["parameters"] == sum(p.numel() for p in tiny(schema).network.parameters())
+    assert told["bytes"] == (tmp_path / "m" / "model.safetensors").stat().st_size
+    assert (told["measured"], told["recipe"], told["licence"]) == ([1], {"seed": 0}, "CC0-1.0")
+    assert (told["guidance"], told["sampler"], told["steps"]) == ("cfg(1)", "ddim", 7)
+    assert told["null"] == {TEXT: "empty", LABEL: "learnt", None: None}[schema]
+    assert told["drop"] == (0.1 if schema else None)
+    assert told["network"]["type"] == "unet"
+
+
+def test_an_unsaved_model_has_no_size():
+    assert tiny().describe()["bytes"] is None
+
+
+def test_saving_again_replaces_the_model_and_nothing_else(folder):
+    (folder / "notes.txt").write_text("mine")
+    replace(load(folder), name="second").save(folder)
+    assert load(folder).name == "second"
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "config.json",
+        "model.safetensors",
+        "notes.txt",
+        "tokenizer.json",
+    ]
+
+
+def test_a_config_of_somebody_elses_is_not_replaced(tmp_path):
+    (tmp_path / "config.json").write_text('{"_class_name": "UNet2DModel"}')
+    with pytest.raises(UsageError, match="will not replace what is there"):
+        tiny().save(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["config.json"]
+
+
+def test_a_full_disk_leaves_the_old_model_whole(folder, monkeypatch):
+    def fsync(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(UsageError, match="No space left on device"):
+        tiny(name="second").save(folder)
+    with pytest.raises(UsageError, match="No space left on device"):
+        tiny(name="second").save(folder.parent / "new")
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
+    assert [p.name for p in folder.parent.iterdir()] == ["m"]
+
+
+def test_a_place_that_cannot_be_written_is_named(folder):
+    with pytest.raises(UsageError, match=r"cannot write .*config.json"):
+        tiny().save(folder / "config.json" / "m")
+
+
+@pytest.mark.parametrize(("value", "says"), [(float("nan"), "not finite"), (1e6, "too large for torch.float16")])
+def test_weights_that_cannot_be_stored_are_refused(tmp_path, value, says):
+    model = tiny()
+    model.network.head.bias.data[0] = value
+    with pytest.raises(UsageError, match=f"'head.bias' is {says}"):
+        model.save(tmp_path / "m", dtype=torch.float16)
+    assert not (tmp_path / "m").exists()
+
+
+def one_line(folder, *says):
+    with pytest.raises(UsageError) as caught:
+        load(folder)
+    message = str(caught.value)
+    assert "\n" not in message
+    for part in says:
+        assert part in message
+
+
+def test_an_unknown_name_gets_the_nearest_shipped_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(model_folder, "SHIPPED", tmp_path)
+    tiny().save(tmp_path / "scenes-32")
+    one_line("scene-32", "unknown model 'scene-32': did you mean 'scenes-32'?")
+    assert load("scenes-32").folder == tmp_path / "scenes-32"
+
+
+def test_a_folder_without_a_config_says_so_and_looks_inside(folder):
+    one_line(folder.parent, "has no config.json", f"did you mean '{folder}'?")
+    (folder / "empty").mkdir()
+    one_line(folder / "empty", "has no config.json", "give the folder")
+    one_line(folder / "nowhere", "there is no model folder at")
+    one_line(folder / "config.json", "there is no model folder at")
+
+
+@pytest.mark.parametrize(
+    ("new", "says"),
+    [
+        ({"format": 2}, "has format 2, this Lodestar reads 1"),
+        ({"format": None}, "not the configuration of a Lodestar model"),
+        ({"network": None}, "has no 'network'"),
+        ({"kind": "epsilon"}, "unknown kind 'epsilon': did you mean 'eps'"),
+        ({"process": {"type": "Cosin"}}, "no model of this Lodestar"),
+        ({"process": 3}, "no model of this Lodestar"),
+        ({"shape": [3, 8]}, "no model of this Lodestar"),
+        ({"shape": "wide"}, "no model of this Lodestar"),
+        ({"card": 3}, "no model of this Lodestar"),
+        ({"schema": {"kind": "txt"}}, "did you mean 'text'"),
+        ({"schema": {"kind": "text", "drop": 7}}, "[0, 1]"),
+        ({"schema": {"kind": "label", "classes": ["a"]}}, "does not fit its config.json"),
+        ({"network": {"type": "unett"}}, "unknown network 'unett': did you mean 'unet'"),
+        ({"network": {"type": "layers"}}, "unknown network 'layers'"),
+        ({"network": {"type": "os"}}, "unknown network 'os'"),
+        ({"network": {"type": "unet", "chanels": [8]}}, "chanels"),
+        ({"network": {"type": "unet", "channels": "wide"}}, "no model of this Lodestar"),
+        ({"network": {"type": "unet", "channels": [8, -1], "transformers": [0, 0]}}, "no model of this Lodestar"),
+        ({"network": []}, "no model of this Lodestar"),
+    ],
+    ids=str,
+)
+def test_a_damaged_config_is_named(folder, new, says):
+    change(folder, **new)
+    one_line(folder, says, str(folder))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", "\x00", '"config"', "null"])
+def test_a_config_that_is_no_json_object_is_named(folder, text):
+    (folder / "config.json").write_text(text)
+    one_line(folder, "config.json")
+
+
+@pytest.mark.parametrize("size", [0, 7, 100, -1])
+def test_truncated_weights_are_named(folder, size):
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:size])
+    one_line(folder, "model.safetensors is damaged")
+
+
+def test_foreign_weights_are_named(folder):
+    path = folder / "model.safetensors"
+    weights = load_file(path)
+    save_file({"other": torch.zeros(2)}, path)
+    one_line(folder, "model.safetensors does not fit its config.json: it lacks", "more")
+    save_file({**weights, "other": torch.zeros(2)}, path)
+    one_line(folder, "it has an unknown 'other'")
+    save_file({**weights, "head.bias": torch.zeros(5)}, path)
+    one_line(folder, "of another shape is 'head.bias'")
+    save_file({**weights, "head.bias": torch.full((3,), torch.inf)}, path)
+    one_line(folder, "not finite is 'head.bias'")
+    path.unlink()
+    one_line(folder, "cannot read", "model.safetensors")
+
+
+def test_a_missing_or_damaged_tokenizer_is_named(folder):
+    path = folder / "tokenizer.json"
+    path.write_text(path.read_text()[:100])
+    one_line(folder, "tokenizer.json is damaged")
+    path.unlink()
+    one_line(folder, "cannot read", "tokenizer.json")
+    change(folder, tokenizer=None)
+    one_line(folder, "needs a tokenizer.json")
+
+
+def test_another_models_tokenizer_is_named(folder):
+    (folder / "tokenizer.json").write_text(Tokenizer.train(["a blue owl"], 320).to_json())
+    one_line(folder, "tokenizer.json is damaged or another model's")
+
+
+def test_a_device_that_is_not_there_is_named(folder):
+    for device in ("warp", "cuda:99"):
+        with pytest.raises(UsageError, match=f"device '{device}' cannot be used"):
+            load(folder, device=device)
+
+
+def test_the_package_names_are_there():
+    for name in lodestar.__all__:
+        assert getattr(lodestar, name) is not None
+    assert set(lodestar.__all__) <= set(dir(lodestar))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = lodestar.nothing
