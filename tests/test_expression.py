@@ -9,7 +9,7 @@ from lodestar.expression import Call, parse, parse_call, show
 
 
 @pytest.mark.parametrize(
-    "text, value",
+    ("text", "value"),
     [
         ("4", 4),
         ("-.28", -0.28),
@@ -39,7 +39,8 @@ def test_reads(text: str, value: object) -> None:
 
 
 def test_integers_and_floats_keep_their_type() -> None:
-    assert type(parse("4")) is int and type(parse("4.0")) is float
+    assert type(parse("4")) is int
+    assert type(parse("4.0")) is float
     assert math.isnan(parse("NaN"))  # type: ignore[arg-type]
 
 
@@ -55,7 +56,7 @@ def test_prints_as_people_write() -> None:
 
 
 @pytest.mark.parametrize(
-    "text, says",
+    ("text", "says"),
     [
         ("", "expected a value, got the end at character 1"),
         ("cfg(4", "expected ',' or ')', got the end at character 6"),
@@ -76,12 +77,14 @@ def test_prints_as_people_write() -> None:
 def test_mistakes_are_one_line_with_the_position(text: str, says: str) -> None:
     with pytest.raises(UsageError) as error:
         parse(text)
-    assert says in str(error.value) and "\n" not in str(error.value)
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 def test_position_of_a_nested_name() -> None:
     call = parse_call("interval(  cfg(4))")
-    assert isinstance(call.args[0], Call) and call.args[0].position == 11
+    assert isinstance(call.args[0], Call)
+    assert call.args[0].position == 11
 
 
 def test_a_call_is_asked_for() -> None:

@@ -224,8 +224,8 @@ def test_a_null_that_was_never_seen_is_not_needed_for_these(asked):
 
 
 def test_words_that_the_model_never_saw_are_named():
-    with pytest.warns(UserWarning, match="never saw in training: purple, owl$"):
-        MODEL.sample("a purple Purple owl")
+    with pytest.warns(UserWarning, match="never saw in training: ox, pig$"):
+        MODEL.sample("Ox pig")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         MODEL.sample("A red circle, above a BLUE")

@@ -104,9 +104,7 @@ def test_sample_moments(label: int) -> None:
 
 
 def test_sample_gives_each_row_its_label() -> None:
-    apart = GaussianMixture(
-        torch.ones(2), torch.tensor([[-50.0], [50.0]]), torch.ones(2, 1, 1), torch.tensor([0, 1])
-    )
+    apart = GaussianMixture(torch.ones(2), torch.tensor([[-50.0], [50.0]]), torch.ones(2, 1, 1), torch.tensor([0, 1]))
     labels = torch.tensor([0, 1, 1, 0])
     assert ((apart.sample(4, seeded(), labels) > 0).squeeze(1) == (labels == 1)).all()
     assert 0.3 < (apart.sample(400, seeded()) > 0).double().mean() < 0.7

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -27,6 +27,11 @@ def png(number: int) -> bytes:
 def numbers(batch: Batch) -> list[int]:
     """Which pictures these are."""
     return batch.images[:, 0, 4, 4].tolist()
+
+
+def all_numbers(batches: Iterable[Batch]) -> list[int]:
+    """Which pictures these are, one batch after the other."""
+    return [number for batch in batches for number in numbers(batch)]
 
 
 def classes(folder: Path, counts: Mapping[str, int]) -> Path:

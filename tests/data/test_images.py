@@ -43,7 +43,8 @@ def test_rgb_of_the_right_size_is_left_alone():
 )
 def test_every_mode_becomes_rgb_and_says_so(image, kind, notes, expected):
     picture = read(saved(image, kind), 8)
-    assert picture.pixels.shape == (3, 8, 8) and picture.pixels.dtype == torch.uint8
+    assert picture.pixels.shape == (3, 8, 8)
+    assert picture.pixels.dtype == torch.uint8
     assert picture.notes == notes
     assert colour(picture) == expected
 
@@ -91,11 +92,11 @@ def test_exif_orientation_turns_the_picture():
 @pytest.mark.parametrize("shape", [(40, 20), (20, 40)])
 def test_the_centre_square_is_kept(shape):
     image = Image.new("RGB", shape, "red")
-    long, middle = max(shape), (10, 0, 30, 20) if shape[0] == 40 else (0, 10, 20, 30)
-    image.paste("blue", middle)
+    image.paste("blue", (10, 0, 30, 20) if shape[0] == 40 else (0, 10, 20, 30))
     picture = read(saved(image), 10)
-    assert long == 40 and picture.notes == ("resized",)
-    assert torch.equal(picture.pixels, torch.tensor([0, 0, 255], dtype=torch.uint8)[:, None, None].expand(3, 10, 10))
+    assert picture.notes == ("resized",)
+    assert (picture.pixels[2] > 230).all()  # all blue, but for what the filter takes in from beyond the edge
+    assert (picture.pixels[:2] < 25).all()
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
@@ -116,7 +117,7 @@ def test_small_images_are_enlarged_and_noted():
         (None, "no image"),
         (b"", "no image format"),
         (b"these are words", "no image format"),
-        (saved(Image.effect_noise((64, 64), 50).convert("RGB"), "JPEG")[:600], "truncated"),
+        (saved(Image.effect_noise((64, 64), 50).convert("RGB"), "JPEG")[:-200], "truncated"),
         (saved(Image.new("F", (8, 8), 0.5), "TIFF"), "floating-point"),
         (saved(Image.new("I", (8, 8), 1 << 20), "TIFF"), "outside 0 to 65535"),
         ("/nowhere/at/all.png", "No such file"),
@@ -124,7 +125,8 @@ def test_small_images_are_enlarged_and_noted():
 )
 def test_what_is_no_picture_is_a_value_that_says_why(raw, why):
     result = attempt(raw, 8)
-    assert isinstance(result, Unreadable) and why in str(result)
+    assert isinstance(result, Unreadable)
+    assert why in str(result)
     assert result.missing == (raw == "/nowhere/at/all.png")
 
 

@@ -32,7 +32,8 @@ def test_the_epoch_of_each_item():
 def test_the_same_items_are_held_out_every_time():
     kept, out = held_apart(100, 10)
     assert sorted(kept.tolist() + out.tolist()) == list(range(100))
-    assert torch.equal(held_apart(100, 10)[1], out) and out.tolist() != sorted(out.tolist())
+    assert torch.equal(held_apart(100, 10)[1], out)
+    assert out.tolist() != sorted(out.tolist())
     assert torch.equal(held_apart(100, 4)[1], out[:4])
 
 
@@ -42,4 +43,5 @@ def test_half_of_the_images_are_mirrored():
     flipped = (out == images.flip(-1)).flatten(1).all(1)
     assert 150 < flipped.sum() < 250
     assert torch.equal(out[~flipped], images[~flipped])
-    assert torch.equal(out, mirrored(images, 0, 7)) and not torch.equal(out, mirrored(images, 0, 8))
+    assert torch.equal(out, mirrored(images, 0, 7))
+    assert not torch.equal(out, mirrored(images, 0, 8))

@@ -20,7 +20,7 @@ def test_in_range_and_reproducible(density: Density) -> None:
     u = draw(density)
     assert u.shape == (N,)
     assert u.dtype == torch.float64
-    assert 0 <= u.min()
+    assert u.min() >= 0
     assert u.max() <= 1
     assert torch.equal(u, draw(density))
     assert not torch.equal(u, draw(density, seed=1))

@@ -18,7 +18,7 @@ def test_round_trip_through_text(process: Process) -> None:
 
 
 @pytest.mark.parametrize(
-    "data, says",
+    ("data", "says"),
     [
         ({"kind": "Flaw"}, "did you mean 'Flow'"),
         ({}, "unknown process"),

@@ -1,27 +1,29 @@
 """The program `lodestar`: a thin leaf. Each command is one file here, a dataclass whose fields are its options.
 
-Exit codes: 0 done; 2 a mistake of the user's, told in one line; 130 interrupted. torch is imported by what needs it, so
-that help and most errors come at once.
+Exit codes: 0 done; 2 a mistake of the user's, told in one line; 130 interrupted, 143 terminated. A command is imported
+when it is called, and torch by what needs it, so that help and most errors come at once.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 from ..errors import UsageError, unknown
 from ..version import __version__
 from .command import Command
-from .config import to_json
-from .info import Info
-from .rules import Rules
-from .sample import Sample
 from .show import check_file, hush_broken_pipe, print_json, say, warnings_as_lines, write_json
-from .train import Train
 
 __all__ = ["COMMANDS", "main"]
 
-COMMANDS: dict[str, type[Command]] = {c.name(): c for c in (Sample, Train, Info, Rules)}
+COMMANDS = {
+    "sample": "pictures by text, by class, or of nothing in particular",
+    "train": "a model, on the embedded world or on images of your own",
+    "info": "what a model is, and what was measured of it",
+    "rules": "the guidance rules and samplers there are",
+}
+_SIGNALLED = {"SIGINT": 130, "SIGTERM": 143}
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -41,6 +43,11 @@ def main(args: Sequence[str] | None = None) -> int:
         return 130
 
 
+def command(name: str) -> type[Command]:
+    """The command of this name."""
+    return vars(import_module(f"{__name__}.{name}"))[name.capitalize()]
+
+
 def _failed(message: str) -> int:
     say("error", message)
     return 2
@@ -54,37 +61,31 @@ def _run(args: list[str]) -> int:
         print(f"lodestar {__version__}")
         return 0
     if first not in COMMANDS:
-        raise unknown("command", first, (*COMMANDS, "--help", "--version"))
-    if "--help" in args or "-h" in args:
-        return _help(COMMANDS[first], args[1:])
-    return _command(COMMANDS[first].parse(args[1:]))
-
-
-def _command(command: Command) -> int:
-    if command.dry_run:
-        print_json(to_json(command.resolved()))
-        return 0
-    if command.json is not None:
-        check_file(command.json)
-    results = command.run()
-    if command.json is not None:
-        write_json(command.json, results)
-    return 0
-
-
-def _help(cls: type[Command], args: list[str]) -> int:
-    """The help of one command; tyro prints it and leaves."""
+        raise unknown("command", first, COMMANDS)
     try:
-        cls.parse(args)
-    except SystemExit:
-        pass
-    return 0
+        asked = command(first).parse(args[1:])
+    except SystemExit:  # the help was printed
+        return 0
+    return _carry_out(asked)
+
+
+def _carry_out(asked: Command) -> int:
+    if asked.dry_run:
+        from .config import to_json
+
+        print_json(to_json(asked.resolved()))
+        return 0
+    if asked.json is not None:
+        check_file(asked.json)
+    results = asked.run()
+    if asked.json is not None:
+        write_json(asked.json, results)
+    return _SIGNALLED.get(str(results.get("stopped")), 0)
 
 
 def _overview() -> int:
-    """The commands, a line each."""
     print("usage: lodestar COMMAND ...\n\nTrain, guide and sample diffusion and flow models.\n")
-    for name, command in COMMANDS.items():
-        print(f"  {name:8}{(command.__doc__ or '').splitlines()[0]}")
+    for name, about in COMMANDS.items():
+        print(f"  {name:8}{about}")
     print("\n  lodestar COMMAND --help   its options\n  lodestar --version        the version")
     return 0

@@ -32,10 +32,6 @@ class Command:
         """The same, with nothing left to defaults that could change. Reads, and writes nothing."""
         return self
 
-    def outputs(self) -> list[Path]:
-        """Files that it will write; checked before it runs."""
-        return [] if self.json is None else [self.json]
-
     def run(self) -> dict[str, object]:
         """Do it, and give the results as JSON values."""
         raise NotImplementedError

@@ -22,7 +22,10 @@ _NUMBERS = {int: "a whole number", float: "a number"}
 
 
 def parse(cls: type[C], args: Sequence[str], default: C | None = None) -> C:
-    """The command that these arguments say, on top of `--config` where they name one, and of `default`."""
+    """The command that these arguments say, on top of `--config` where they name one, and of `default`.
+
+    Raises UsageError where they cannot be read, and SystemExit after printing the help.
+    """
     given = read(cls, args, default)
     if given.config is None:
         return given
@@ -52,7 +55,7 @@ def read(cls: type[C], args: Sequence[str], default: C | None = None) -> C:
     return command
 
 
-_MARKERS = (tyro.conf.DisallowNone,)  # an option that is left out is none already
+_MARKERS = (tyro.conf.DisallowNone, tyro.conf.AvoidSubcommands)  # an option that is left out is none already
 
 
 def _registry() -> ConstructorRegistry:

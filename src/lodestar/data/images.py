@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 POLICY = (
     "turned as EXIF says, transparency composited over white, converted to 8-bit RGB (colour profiles ignored, "
-    "16-bit divided by 257, first frame of an animation), centre square, resized by antialiased bicubic"
+    "16-bit divided by 257, first frame of an animation), shortest side resized by antialiased bicubic, centre square"
 )
 
 
@@ -116,7 +116,7 @@ def rgb(image: Image) -> Image:
 
 
 def square(image: Image, resolution: int) -> Image:
-    """The centre square, its side resized to `resolution` pixels by antialiased bicubic."""
+    """The shortest side resized to `resolution` pixels by antialiased bicubic, and the centre cut out."""
     from PIL import Image
 
     if image.size == (resolution, resolution):

@@ -20,7 +20,7 @@ from .prefetch import prefetch
 from .progress import progress
 from .rate import rate, set_rate
 from .repeat import repeatable, reseed
-from .shares import agreed, settle, shares
+from .shares import agreed, clipped, shares
 from .stop import stopping
 from .task import Task, facts
 from .watch import Part, Seen, Watch
@@ -97,7 +97,7 @@ def loop(
                     losses = task.loss(batch, step, row)
                 accelerator.backward(losses.mean() / config.accumulate)
                 parts.append(Part(losses.detach(), facts(task)))
-            norm = settle(accelerator, task.network, config.clip)
+            norm = clipped(accelerator, task.network, config.clip)
             state.update(step)
             watch.add(Seen(step, parts, norm))
             shown.advance(steps)

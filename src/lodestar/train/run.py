@@ -116,9 +116,9 @@ def new_model(preset: Preset, schema: Schema, resolution: int) -> Model:
 def _looks(
     preset: Preset, task: Denoising, model: Model, source: Source, out: Path, measure: Measure | None
 ) -> Sequence[Look]:
-    config, precision = preset.train, "bf16" if preset.train.precision == "bf16" else "fp32"
-    held = source.held_out(config.validate_images)
-    validation = Validation(task, held, max(1, config.batch // config.accumulate), precision)
+    config = preset.train
+    held, part = source.held_out(config.validate_images), config.batch // config.accumulate
+    validation = Validation(task, held, part, choose(config.precision, model.device))
     prompts = _prompts(model.schema, source)
 
     def samples(network: nn.Module, steps: int) -> Mapping[str, object]:

@@ -32,7 +32,7 @@ def rows(batch: Batch, which: slice) -> Batch:
     return Batch(batch.images[which], texts and texts[which], None if labels is None else labels[which])
 
 
-def settle(accelerator: Accelerator, network: nn.Module, clip: float) -> Tensor:
+def clipped(accelerator: Accelerator, network: nn.Module, clip: float) -> Tensor:
     """The gradient of the whole batch: its mean over the processes, clipped once. The norm [] before is returned."""
     parameters = [p for p in network.parameters() if p.grad is not None]
     if accelerator.num_processes > 1:

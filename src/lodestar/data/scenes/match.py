@@ -7,6 +7,7 @@ A bank of templates finds the shape; one Gauss-Newton step from the bank's grid 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 
@@ -22,7 +23,7 @@ SPREAD = 0.75  # pixels: how far a template's mass centre may lie from the middl
 SLACK = 0.88  # radii from SLACK * the least to the most / SLACK
 BLURS = (0.0, 0.4)  # pixels^2, variances: generated edges are softer than rendered ones
 SOFTEST = 1.2  # pixels^2
-SMOOTH = 1.0  # pixels^2: before what a fit leaves is weighed
+SMOOTH = 0.6  # pixels^2: before what a fit leaves is weighed
 ROOM = 1.25  # the widest shape reaches this many radii
 
 
@@ -110,13 +111,13 @@ def match(blobs: Blobs) -> tuple[Matches, Pixels]:
     side = templates.side
     window, own = _windows(blobs, side)  # [M, 3, P*P], [M, P*P]
     grey = _grey(window)
-    best, rival = _choose(grey @ templates.unit.T)
-    pose = _refine(grey, own, templates.pose[best], side)
+    pose, rival = (_refine(grey, own, templates.pose[k], side) for k in _choose(grey @ templates.unit.T))
     t = pose.pixels(side)
-    colour, left = _fit(window, own, t)
+    soft = _smooth(window)
+    colour, left = _fit(soft, _smooth(t * own))
+    runner_up = _fit(soft, _smooth(rival.pixels(side) * own))[1]
     x, y = _corner(blobs, side)
     centre = (np.stack((x, y), 1) + side / 2 + pose.centre) / resolution
-    runner_up = _fit(window, own, _refine(grey, own, templates.pose[rival], side).pixels(side))[1]
     matches = Matches(pose.shape, pose.radius / resolution, centre, colour, left, runner_up)
     return matches, _unexplained(blobs, colour, t, side)
 
@@ -174,24 +175,18 @@ def _refine(grey: Pixels, own: Pixels, pose: Pose, side: int) -> Pose:
     return pose.moved(np.clip(by, -STEP, STEP).astype(np.float64))
 
 
-def _fit(window: Pixels, own: Pixels, t: Pixels) -> tuple[Pixels, Pixels]:
-    """The colour [M, 3] that fits best, and the share [M] of the blob's energy that it leaves.
-
-    Both energies are those of smoothed pixels: noise goes, what is malformed stays.
-    """
-    t = t * own
+def _fit(window: Pixels, t: Pixels) -> tuple[Pixels, Pixels]:
+    """The colour [M, 3] that fits best, and the share [M] of the blob's energy that it leaves; both smoothed."""
     square = np.maximum((t**2).sum(1), 1e-6)
     colour = np.einsum("mcp,mp->mc", window, t) / square[:, None]
-    left = _smooth(window - colour[..., None] * t[:, None])
-    energy = np.maximum((_smooth(window) ** 2).sum((1, 2)), 1e-6)
-    return colour, (left**2).sum((1, 2)) / energy
+    energy = np.maximum((window**2).sum((1, 2)), 1e-6)
+    return colour, np.maximum(1 - (colour**2).sum(1) * square / energy, 0)
 
 
 def _smooth(x: Pixels) -> Pixels:
-    """[M, 3, P*P] under the 3x3 binomial kernel."""
-    side = int(np.sqrt(x.shape[-1]))
-    flat = x.reshape(-1, side, side)
-    return _blur(flat, np.full(1, SMOOTH, dtype=np.float32)).reshape(x.shape)
+    """[M, ..., P*P] under a 3x3 binomial-like kernel: noise goes, what is malformed stays."""
+    side = math.isqrt(x.shape[-1])
+    return _blur(x.reshape(-1, side, side), np.full(1, SMOOTH, dtype=np.float32)).reshape(x.shape)
 
 
 def _unexplained(blobs: Blobs, colour: Pixels, t: Pixels, side: int) -> Pixels:

@@ -21,9 +21,9 @@ from .world import BACKGROUNDS, COLOURS, LARGE, SHAPES, SMALL
 
 OFF_COLOUR = 60.0  # of 255, Euclidean: farther than this from the nearest named colour, a colour has no name
 LEAST = 0.012  # of the canvas: a blob that covers less is no object but dirt
-SHAPE_LEFT = 0.08  # share of an object's energy that its shape may leave unexplained
-MARGIN = 0.75  # the best shape must leave less than this share of what the next best leaves
-DIRT = 60.0  # of 255, Euclidean, mean of 3x3 pixels: what a clean picture leaves unexplained stays below
+SHAPE_LEFT = 0.02  # share of an object's energy that its shape may leave unexplained
+MARGIN = 0.6  # the best shape must leave less than this share of what the next best leaves
+DIRT = 42.0  # of 255, Euclidean, mean of 3x3 pixels: what a clean picture leaves unexplained stays below
 
 
 @dataclass(frozen=True)

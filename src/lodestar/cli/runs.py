@@ -1,0 +1,116 @@
+"""What `lodestar sample` runs: the same prompts and seeds once, or once at each scale."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import TYPE_CHECKING
+
+from ..errors import UsageError
+from ..guidance import Rule, parse
+from ..model import Model
+from ..result import Result
+from .show import progress
+
+if TYPE_CHECKING:
+    from .sample import Sample
+
+
+@dataclass(frozen=True)
+class Run:
+    """One pass over all prompts."""
+
+    result: Result
+    scale: float | None = None
+    true: Sequence[bool] | None = None  # of each image, whether it shows its prompt; None: nobody can tell
+
+    @property
+    def label(self) -> str:
+        return self.guidance if self.scale is None else f"scale {self.scale:g}"
+
+    @property
+    def guidance(self) -> str:
+        return str(self.result.recipe["guidance"])
+
+    @property
+    def per_image(self) -> float:
+        """Network evaluations."""
+        return self.result.evaluations / len(self.result.seeds)
+
+    @property
+    def accuracy(self) -> float | None:
+        return None if self.true is None else sum(self.true) / len(self.true)
+
+    def report(self) -> dict[str, object]:
+        """As JSON values."""
+        scale = {} if self.scale is None else {"scale": self.scale, "w": self.scale - 1}
+        accuracy = {} if self.true is None else {"prompt_accuracy": self.accuracy}
+        cost = {"evaluations_per_image": self.per_image, "evaluations": self.result.evaluations}
+        return {**scale, "guidance": self.guidance, **accuracy, **cost, "seconds": round(self.result.seconds, 3)}
+
+    def of_prompt(self, i: int) -> Result:
+        """The images of one prompt; what they cost stays the whole run's."""
+        rows, whole = self._rows(i), self.result
+        prompt, seeds = whole.prompts[rows], whole.seeds[rows]
+        recipe = {**whole.recipe, "prompts": prompt[:1], "seeds": seeds}
+        return replace(whole, images=whole.images[rows], seeds=seeds, prompts=prompt, recipe=recipe)
+
+    def accuracy_of(self, i: int) -> float | None:
+        if self.true is None:
+            return None
+        part = self.true[self._rows(i)]
+        return sum(part) / len(part)
+
+    def _rows(self, i: int) -> slice:
+        n = self.result.seeds.count(self.result.seeds[0])  # prompts
+        n = len(self.result.seeds) // n
+        return slice(i * n, (i + 1) * n)
+
+
+def runs(model: Model, job: Sample, prompts: Sequence[str | None]) -> list[Run]:
+    """Every scale of the job, or the one run that it is."""
+    scales: Sequence[float | None] = job.scales or (None,)
+    done = []
+    with progress() as bar:
+        for scale in scales:
+            task = bar.add_task("sampling" if scale is None else f"scale {scale:g}", total=None)
+            result = _sampled(model, job, prompts, scale, lambda k, n, t=task: bar.update(t, completed=k, total=n))
+            done.append(Run(result, scale, judged(result)))
+    return done
+
+
+def _sampled(
+    model: Model, job: Sample, prompts: Sequence[str | None], scale: float | None, on_step: Callable[[int, int], None]
+) -> Result:
+    return model.sample(
+        list(prompts),
+        n=job.n,
+        guidance=at_scale(job.guidance, scale),
+        sampler=job.sampler,
+        steps=job.steps,
+        seed=job.seed,
+        negative=job.negative,
+        batch=job.batch,
+        on_step=on_step,
+    )
+
+
+def at_scale(guidance: str | None, scale: float | None) -> Rule | str | float | None:
+    """The guidance with this scale in it: cfg's where none is written. Raises UsageError if the rule has no scale."""
+    if scale is None:
+        return guidance
+    return scale if guidance is None else _scaled(parse(guidance), scale, guidance)
+
+
+def _scaled(rule: Rule, scale: float, written: str) -> Rule:
+    names = [f.name for f in fields(rule)] if is_dataclass(rule) else []
+    if "scale" in names:
+        return replace(rule, scale=scale)  # type: ignore[type-var]
+    if "inner" in names:
+        return replace(rule, inner=_scaled(rule.inner, scale, written))  # type: ignore[attr-defined, type-var]
+    raise UsageError(f"--scales needs a rule with a scale in it, and {written} has none: use cfg or negative")
+
+
+def judged(result: Result) -> list[bool] | None:
+    """Whether each image shows its prompt, where all prompts are of the scenes world and its reader can read them."""
+    return None

@@ -1,0 +1,166 @@
+"""`lodestar sample`: pictures, one for each prompt, and a table of what they cost and how true they are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from tyro.conf import Positional
+
+from ..errors import UsageError
+from . import show
+from .command import Command
+from .config import to_json
+
+if TYPE_CHECKING:
+    from ..model import Model
+    from .runs import Run
+
+SLUG = 60  # characters of a prompt in a file's name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample(Command):
+    """Sample a model: by a prompt, by a file of them, or --unconditional; once, or with the same seeds at several scales."""
+
+    prompt: Positional[str | None] = None  # what to draw, in quotes; a class for a model of classes
+    model: str = "scenes-32"  # a shipped model, or the folder of one
+    guidance: str | None = None  # a rule, as "interval(cfg(4), lo=.28, hi=5.4)"; by default the model's own
+    scales: tuple[float, ...] = ()  # the same seeds at each of these scales of cfg, or of the rule in --guidance
+    negative: str | None = None  # what to guide away from, in place of the null
+    n: int = 8  # images of each prompt
+    seed: int = 0  # of the first image; the next one's is one more
+    steps: int | None = None  # by default the model's own
+    sampler: str | None = None  # as "ddim" or "ancestral(noise_mix=0.2)"; by default the model's own
+    batch: int = 64  # images in one forward pass at most
+    unconditional: bool = False  # sample without a prompt
+    prompts: Path | None = None  # a file with a prompt a line; blank lines and those after # are skipped
+    out: Path | None = None  # a picture, by default sample.png; with --prompts a folder, by default samples
+    device: str = "auto"  # cpu, cuda, mps; auto: the best there is
+    threads: int | None = None  # of the CPU; by default as torch has them
+
+    alternatives: ClassVar[tuple[str, ...]] = ("prompt", "prompts", "unconditional")
+
+    def resolved(self) -> Sample:
+        asked = self._asked()
+        return self._settled(self._load(), asked)
+
+    def run(self) -> dict[str, object]:
+        from .runs import runs
+
+        asked = self._asked()
+        files = self._files(asked)
+        model = self._load()
+        settled = self._settled(model, asked)
+        done = runs(model, settled, asked)
+        _print(done)
+        written = [_picture(done, i, path) for i, path in enumerate(files)]
+        results = {"config": to_json(settled), "model": model.name, "runs": [r.report() for r in done]}
+        if self.prompts is not None:
+            show.write_json(files[0].parent / "index.json", {**results, "pictures": written})
+        return {**results, "pictures": written}
+
+    def _asked(self) -> list[str | None]:
+        """The prompts, after the checks that need no model."""
+        given = [self.prompt is not None, self.prompts is not None, self.unconditional]
+        if sum(given) > 1:
+            raise UsageError("give one of PROMPT, --prompts FILE and --unconditional")
+        if not any(given) or (self.prompt is not None and not self.prompt.strip()):
+            raise UsageError("give a prompt in quotes, or --unconditional to sample without one")
+        for name, count in {"n": self.n, "batch": self.batch, "steps": self.steps, "threads": self.threads}.items():
+            if count is not None and count < 1:
+                raise UsageError(f"--{name} must be a whole number of at least 1, got {count}")
+        return [self.prompt] if self.prompts is None else list(_lines(self.prompts))
+
+    def _files(self, asked: Sequence[str | None]) -> list[Path]:
+        """A picture's path for each prompt. Raises UsageError where they could not be written."""
+        out = self._out()
+        if self.prompts is None:
+            if out.suffix.lower() != ".png":
+                raise UsageError(f"--out {out} must end in .png, which is what is written")
+            show.check_file(out)
+            return [out]
+        show.check_folder(out)
+        return [out / f"{i:04d}-{_slug(str(prompt))}.png" for i, prompt in enumerate(asked, 1)]
+
+    def _out(self) -> Path:
+        return self.out or Path("sample.png" if self.prompts is None else "samples")
+
+    def _load(self) -> Model:
+        import torch
+
+        from ..model import load
+
+        if self.threads is not None:
+            torch.set_num_threads(self.threads)
+        return load(self.model, _device() if self.device == "auto" else self.device)
+
+    def _settled(self, model: Model, asked: Sequence[str | None]) -> Sample:
+        """With the model's own defaults filled in. Raises UsageError on a rule or a sampler that there is none of."""
+        from ..guidance import parse
+        from ..samplers import sampler
+
+        plain = not (self.scales or self.unconditional or self.negative is not None)  # else None has its own meaning
+        guidance = self.guidance or (model.defaults.guidance if plain else None)
+        chosen = self.sampler or model.defaults.sampler
+        if guidance is not None:
+            parse(guidance)
+        sampler(chosen)
+        steps = model.defaults.steps if self.steps is None else self.steps
+        return replace(self, guidance=guidance, sampler=chosen, steps=steps, out=self._out())
+
+
+def _device() -> str:
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+    except OSError as error:
+        raise UsageError(f"cannot read --prompts {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"--prompts {path} is no UTF-8 text: save it as one") from None
+    found = [line for line in lines if line and not line.startswith("#")]
+    if not found:
+        raise UsageError(f"--prompts {path} has no prompt in it: write one a line")
+    return found
+
+
+def _slug(prompt: str) -> str:
+    return re.sub(r"\W+", "-", prompt.lower()).strip("-")[:SLUG].strip("-") or "prompt"
+
+
+def _picture(done: Sequence[Run], i: int, path: Path) -> dict[str, object]:
+    """Write the picture of prompt i, a row for each run, and say what is in it."""
+    from ..pictures import save_png, strip
+
+    parts = [run.of_prompt(i) for run in done]
+    prompt = "no prompt" if parts[0].prompts[0] is None else str(parts[0].prompts[0])
+    labels = [run.label for run in done] if len(done) > 1 else []
+    guidance = [part.recipe["guidance"] for part in parts]
+    recipe = {**parts[0].recipe, "guidance": guidance if labels else guidance[0]}
+    save_png(strip([part.images for part in parts], labels, prompt), path, recipe)
+    accuracy = [run.accuracy_of(i) for run in done]
+    told = {} if None in accuracy else {"prompt_accuracy": accuracy}
+    return {"file": str(path), "prompt": parts[0].prompts[0], "seeds": parts[0].seeds, "guidance": guidance, **told}
+
+
+def _print(done: Sequence[Run]) -> None:
+    judged = all(run.accuracy is not None for run in done)
+    scaled = all(run.scale is not None for run in done)
+    heads = ["scale", "w"] if scaled else ["guidance"]
+    heads += ["prompt accuracy"] * judged + ["evaluations/image", "evaluations", "seconds"]
+    rows = []
+    for run in done:
+        first = [f"{run.scale:g}", f"{run.scale - 1:g}"] if run.scale is not None else [run.guidance]
+        truth = [f"{run.accuracy:.1%}"] if run.accuracy is not None and judged else []
+        rows.append([*first, *truth, f"{run.per_image:g}", run.result.evaluations, f"{run.result.seconds:.2f}"])
+    show.table(heads, rows, right=[head for head in heads if head != "guidance"])

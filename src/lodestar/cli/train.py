@@ -1,0 +1,125 @@
+"""`lodestar train`: a preset, changed at will, on the embedded world or on images of one's own."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+from tyro.conf import Fixed, Suppress, arg
+
+from .. import train as training
+from ..data import Source, open_source
+from ..data.scenes.source import ScenesSource
+from ..errors import UsageError
+from ..train import PRESETS, Preset
+from . import parse, show
+from .command import Command
+from .config import plain, read, to_json
+
+SCENES = "scenes"  # the data that is in the package
+
+
+@dataclass(frozen=True)
+class Plan(Preset):
+    """A preset as options. What training itself finds out cannot be given."""
+
+    command: Suppress[Fixed[str]]
+    steps: Annotated[int, arg(name="sampling-steps")] = 20  # what the model is sampled with when nothing is asked
+    measured: Suppress[Fixed[Mapping[str, object]]] = field(default_factory=dict)
+
+
+def plan_of(preset: Preset) -> Plan:
+    """The preset without its measured results, which are another run's."""
+    return Plan(**{**{f.name: getattr(preset, f.name) for f in fields(preset)}, "measured": {}})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train(Command):
+    """Train a model. The options after the first ones are the preset's own; `--preset NAME --help` shows its values."""
+
+    preset: str | None = None  # scenes-32, cifar10 or images
+    data: str | None = None  # a folder, a .parquet file or a Hub id; "scenes" is the embedded world
+    out: Path | None = None  # the run's folder: log, checkpoints, sample strips and the model
+    resume: bool = False  # go on from the last checkpoint in --out
+    init: str | None = None  # start from the weights of this model
+    steps: int | None = None  # train so many steps (--train.steps)
+    images: int | None = None  # train on so many images (--train.images)
+    device: str | None = None  # cpu keeps it there; by default the best there is
+    quiet: bool = False  # no progress bar
+    plan: Annotated[Plan, arg(name="")] = field(default_factory=lambda: plan_of(PRESETS["scenes-32"]))
+
+    @classmethod
+    def parse(cls, args: list[str]) -> Train:
+        preset = _named(args) or "scenes-32"
+        default = cls(plan=plan_of(training.preset(preset)))
+        asked = parse.parse(cls, args, default)
+        if asked.config is not None and _named(args) is None:
+            return asked
+        said = shlex.join(["lodestar", "train", *(a for a in args if a != "--dry-run")])
+        return replace(asked, plan=replace(asked.plan, command=said))
+
+    def resolved(self) -> Train:
+        if self.preset is None:
+            raise UsageError(f"train needs --preset, one of {', '.join(PRESETS)}")
+        if self.out is None:
+            raise UsageError("train needs --out, the folder of the run")
+        data = self.data or (SCENES if self.preset.startswith(SCENES) else None)
+        if data is None:
+            raise UsageError(f"preset '{self.preset}' needs --data: a folder of images, a .parquet file or a Hub id")
+        return replace(self, data=data, plan=self._lasting(), steps=None, images=None)
+
+    def run(self) -> dict[str, object]:
+        settled = self.resolved()
+        assert settled.out is not None  # as `resolved` has checked
+        show.check_folder(settled.out)
+        run = training.train(
+            settled.plan,
+            settled._source(),
+            settled.out,
+            resume=self.resume,
+            init=self.init,
+            device=self.device,
+            quiet=self.quiet,
+        )
+        _say(run)
+        told = {"model": str(run.out / "model"), "steps": run.steps, "stopped": run.stopped, "seconds": run.seconds}
+        return {"config": to_json(settled), **told, "last": plain(run.last)}
+
+    def _lasting(self) -> Plan:
+        """The plan with --steps or --images in it."""
+        if self.steps is None and self.images is None:
+            return self.plan
+        if self.steps is not None and self.images is not None:
+            raise UsageError("give one of --steps and --images")
+        return replace(self.plan, train=replace(self.plan.train, steps=self.steps or 0, images=self.images or 0))
+
+    def _source(self) -> Source:
+        if self.data == SCENES:
+            return ScenesSource(self.plan.resolution)
+        return open_source(str(self.data), self.plan.resolution)
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """What decides on the defaults of all else."""
+
+    preset: str | None = None
+    config: Path | None = None
+
+
+def _named(args: list[str]) -> str | None:
+    """The preset that these arguments name, or else their configuration. Raises UsageError for an unknown one."""
+    chosen, _ = tyro.cli(_Chosen, args=args, return_unknown_args=True, add_help=False, config=(tyro.conf.DisallowNone,))
+    return chosen.preset
+
+
+def _say(run: training.Run) -> None:
+    if run.stopped:
+        show.say("stopped", f"{run.stopped} after {run.steps} steps; --resume goes on from there")
+    heads = ("model", "steps", "seconds")
+    show.table(heads, [(run.out / "model", run.steps, f"{run.seconds:.1f}")], right=heads[1:])
