@@ -5,6 +5,7 @@ import sys
 import warnings
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -227,32 +228,29 @@ def test_a_few_damaged_items_are_skipped_counted_and_named(tmp_path, opened):
     assert source.describe()["unreadable"]["count"] == 1
 
 
+@pytest.mark.filterwarnings("ignore:.*skipped")
 @pytest.mark.parametrize("memory", [1 << 30, 0])
 def test_more_than_one_percent_of_them_stops_the_run(tmp_path, opened, memory):
     folder = classes(tmp_path / "d", {"a": 60, "b": 40})
     for name in ("a/003.png", "b/070.png"):
         (folder / name).write_bytes((folder / name).read_bytes()[:40])
-    with (
-        warnings.catch_warnings(),
-        pytest.raises(UsageError, match="2 of 100 items cannot be read: .*more than 1 %") as e,
-    ):
-        warnings.simplefilter("ignore")
+    with pytest.raises(UsageError, match=r"2 of 100 items cannot be read: .*more than 1 %") as error:
         batches(opened(folder, memory=memory, held=1), 40)
-    assert all(name in str(e.value) for name in ("a/003.png", "b/070.png"))
+    assert all(name in str(error.value) for name in ("a/003.png", "b/070.png"))
 
 
 def test_captions_for_missing_files_name_the_first_few(tmp_path, opened):
     folder = captioned(tmp_path / "d", [str(i) for i in range(9)])
     for i in range(5):
         (folder / f"00{i}.png").unlink()
-    with pytest.raises(UsageError, match="5 of 9 files .* missing: 000.png, 001.png, 002.png and 2 more"):
+    with pytest.raises(UsageError, match=r"5 of 9 files .* missing: 000.png, 001.png, 002.png and 2 more"):
         opened(folder)
 
 
 def test_images_without_a_caption_are_left_out_and_said_so(tmp_path, opened):
     folder = captioned(tmp_path / "d", ["a", "b", "c"])
     picture(folder / "extra.png")
-    with pytest.warns(UserWarning, match="1 images without a caption are left out: extra.png"):
+    with pytest.warns(UserWarning, match=r"1 images without a caption are left out: extra.png"):
         opened(folder)
 
 
@@ -286,6 +284,11 @@ def test_mistakes_are_one_line(tmp_path, opened, make, message):
     assert "\n" not in str(error.value)
 
 
+def test_a_name_with_wildcards_is_refused_rather_than_found_empty(tmp_path, opened):
+    with pytest.raises(UsageError, match="rename it"):
+        opened(captioned(tmp_path / "d [1]", ["a", "b"]))
+
+
 def test_unknown_split_and_resolution(tmp_path, opened):
     folder = classes(tmp_path / "d", {"a": 2, "b": 2})
     with pytest.raises(UsageError, match="no split 'trian': there are train"):
@@ -295,6 +298,17 @@ def test_unknown_split_and_resolution(tmp_path, opened):
 
 
 # The Hub, never reached in tests
+
+
+def test_a_stream_must_declare_its_columns(monkeypatch):
+    import datasets
+    import huggingface_hub
+
+    undeclared = SimpleNamespace(features=None)
+    monkeypatch.setattr(huggingface_hub, "is_offline_mode", lambda: True)
+    monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: {"train": undeclared})
+    with pytest.raises(UsageError, match="does not declare its columns"):
+        open_source("someone/pictures", 8, Reading(streaming=True))
 
 
 def test_an_unreachable_hub_is_one_line(monkeypatch):

@@ -48,7 +48,7 @@ def test_keywords_are_bound(text: str) -> None:
     ],
 )
 def test_mistakes(text: str, says: str) -> None:
-    with pytest.raises(UsageError, match="^[^\n]*$") as error:
+    with pytest.raises(UsageError, match=r"^[^\n]*$") as error:
         sampler(text)
     assert says in str(error.value)
 

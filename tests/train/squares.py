@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from lodestar.conditions import Label, LabelSchema
 from lodestar.core import Level, generator
 from lodestar.data import Batch
 from lodestar.process import Flow
-from lodestar.train import Denoising, Outcome, TrainConfig, loop
+from lodestar.train import Denoising, Look, Outcome, TrainConfig, loop
 
 CLASSES = ("red", "green", "blue")
 SCHEMA = LabelSchema(CLASSES, drop=0.25)
@@ -86,16 +86,26 @@ def task(config: TrainConfig = CONFIG, **changes: object) -> Denoising:
     return replace(Denoising(Net(), Flow(), "flow", SCHEMA, seed=config.seed), **changes)  # type: ignore[arg-type]
 
 
-def run(folder: Path, config: TrainConfig = CONFIG, *, resume: bool = False, **changes: object) -> Outcome:
+def run(
+    folder: Path,
+    config: TrainConfig = CONFIG,
+    *,
+    resume: bool = False,
+    source: Squares | None = None,
+    looks: Sequence[Look] = (),
+    quiet: bool = True,
+    **changes: object,
+) -> Outcome:
     """A whole run of the loop on squares."""
     return loop(
         task(config, **changes),
-        lambda first: Squares().batches(config.batch, config.seed, first),
+        lambda first: (source or Squares()).batches(config.batch, config.seed, first),
         config,
         folder,
+        looks=looks,
         resume=resume,
         device="cpu",
-        quiet=True,
+        quiet=quiet,
     )
 
 
@@ -111,6 +121,7 @@ class Slow(Squares):
 if __name__ == "__main__":
     torch.set_num_threads(1)
     folder, steps = Path(sys.argv[1]), int(sys.argv[2])
-    config = replace(CONFIG, steps=steps)
-    ended = loop(task(config), lambda first: Slow().batches(config.batch, config.seed, first), config, folder, device="cpu")
+    config, network = replace(CONFIG, steps=steps), Net()
+    network.dropout.p = 0.0 if sys.argv[3:] else network.dropout.p
+    ended = run(folder, config, source=Slow(), quiet=False, network=network)
     print(f"ended after {ended.steps} by {ended.stopped}")

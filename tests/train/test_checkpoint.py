@@ -83,7 +83,7 @@ def test_a_truncated_checkpoint_is_one_line_that_names_the_one_before(store, nam
     store.save(one, 6)
     file = store.last() / name
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-    with pytest.raises(UsageError, match="step-00000006.*remove it.*step-00000003") as error:
+    with pytest.raises(UsageError, match=r"step-00000006.*remove it.*step-00000003") as error:
         store.restore(state())
     assert "\n" not in str(error.value)
     shutil.rmtree(store.last())
@@ -150,7 +150,7 @@ def test_a_full_disk_is_one_line_and_the_last_one_is_whole(store):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (500, hard))  # the system then refuses every byte beyond, as if full
     try:
-        with pytest.raises(UsageError, match="cannot write.*step-00000003 is whole, and --resume goes on") as error:
+        with pytest.raises(UsageError, match=r"cannot write.*step-00000003 is whole, and --resume goes on") as error:
             store.save(one, 6)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

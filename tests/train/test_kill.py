@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 import squares
 import torch
+from safetensors.torch import load_file
 from squares import CONFIG, run
 
+from lodestar.train import Look
 from lodestar.train.checkpoint import Checkpoints
+from lodestar.train.stop import stopping
 
 LONG = replace(CONFIG, steps=100_000)
 
@@ -25,7 +28,9 @@ def started(folder):
     process = subprocess.Popen(args, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     end = time.monotonic() + 120
     while not Checkpoints(folder / "checkpoints", LONG).all():
-        assert process.poll() is None and time.monotonic() < end, process.communicate()
+        if process.poll() is not None or time.monotonic() > end:
+            process.kill()
+            pytest.fail(str(process.communicate()))
         time.sleep(0.02)
     return process
 
@@ -34,14 +39,9 @@ def steps_of(folder):
     return int(Checkpoints(folder / "checkpoints", LONG).last().name.removeprefix("step-"))
 
 
-def same_checkpoints(a, b):
-    from safetensors.torch import load_file
-
-    one, other = (Checkpoints(f / "checkpoints", LONG).last() for f in (a, b))
-    for name in ("weights", "average", "optimizer"):
-        x, y = (load_file(p / f"{name}.safetensors") for p in (one, other))
-        assert x.keys() == y.keys()
-        assert all(torch.equal(x[k], y[k]) for k in x), name
+def weights(folder):
+    last = Checkpoints(folder / "checkpoints", LONG).last()
+    return {f"{file.stem}/{k}": v for file in last.glob("*.safetensors") for k, v in load_file(file).items()}
 
 
 def test_kill_9_loses_nothing_but_the_steps_since_the_last_checkpoint(tmp_path):
@@ -51,19 +51,22 @@ def test_kill_9_loses_nothing_but_the_steps_since_the_last_checkpoint(tmp_path):
     process.communicate()
     last = steps_of(tmp_path / "killed")
     assert last % CONFIG.checkpoint_every == 0
-    more = replace(CONFIG, steps=LONG.steps)  # the same schedule, ended early below
-    ended = [stop_after(tmp_path / name, more, last + 4, name == "killed") for name in ("killed", "whole")]
+    ended = [stop_after(tmp_path / name, LONG, last + 4, name == "killed") for name in ("killed", "whole")]
     assert ended == [last + 4, last + 4]
-    same_checkpoints(tmp_path / "killed", tmp_path / "whole")
+    killed, whole = weights(tmp_path / "killed"), weights(tmp_path / "whole")
+    assert killed.keys() == whole.keys()
+    assert all(torch.equal(killed[k], whole[k]) for k in whole)
 
 
 def stop_after(folder, config, steps, resume):
     """The loop, stopped by a SIGTERM to this process after so many steps."""
-    from lodestar.train import Look, loop
 
-    look = Look("stop", 1, lambda _, n: os.kill(os.getpid(), signal.SIGTERM) if n == steps - 1 else {})
-    stream = lambda first: squares.Squares().batches(config.batch, config.seed, first)  # noqa: E731
-    return loop(squares.task(config), stream, config, folder, looks=[look], resume=resume, device="cpu", quiet=True).steps
+    def signals(_, done):
+        if done == steps - 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return {}
+
+    return run(folder, config, resume=resume, looks=[Look("stop", 1, signals)]).steps
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -83,13 +86,21 @@ def test_handlers_come_back(tmp_path):
 
 
 def test_a_second_ctrl_c_ends_at_once():
-    from lodestar.train.stop import stopping
-
     said = []
-    with pytest.raises(KeyboardInterrupt), stopping(said.append) as stop:
-        os.kill(os.getpid(), signal.SIGINT)
-        time.sleep(0.01)
+    with stopping(said.append) as stop:
+        signal.raise_signal(signal.SIGINT)
         assert stop.asked == "SIGINT"
-        os.kill(os.getpid(), signal.SIGINT)
-        time.sleep(0.01)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
     assert len(said) == 1
+
+
+@pytest.mark.slow
+def test_two_processes_end_where_one_does(tmp_path):
+    env = {**os.environ, "PYTHONPATH": str(Path(squares.__file__).parents[2] / "src")}
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    for folder, args in (("one", []), ("two", launch)):
+        command = [sys.executable, *args, squares.__file__, str(tmp_path / folder), "6", "no dropout"]
+        subprocess.run(command, env=env, check=True, capture_output=True, timeout=250)
+    one, two = (weights(tmp_path / f) for f in ("one", "two"))
+    assert all(torch.allclose(one[k], two[k], rtol=1e-3, atol=1e-5) for k in one)

@@ -9,6 +9,7 @@ from squares import CONFIG, Net, Squares, run, task
 
 from lodestar.train import Look, NonFinite, loop
 from lodestar.train.checkpoint import Checkpoints
+from lodestar.train.shares import clipped, shares
 
 
 def weights(folder):
@@ -39,8 +40,7 @@ def interrupted(folder, at, config=CONFIG):
                 yield batch
 
     with pytest.raises(RuntimeError, match="broken"):
-        stream = Breaks()
-        loop(task(config), lambda first: stream.batches(8, 7, first), config, folder, device="cpu", quiet=True)
+        run(folder, config, source=Breaks())
 
 
 def test_resumed_run_ends_bit_for_bit_where_the_whole_one_does(tmp_path):
@@ -48,7 +48,7 @@ def test_resumed_run_ends_bit_for_bit_where_the_whole_one_does(tmp_path):
     interrupted(tmp_path / "parts", 5)
     run(tmp_path / "parts", resume=True)
     assert_same(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
-    whole, parts = ([{k: v for k, v in line.items() if k != "images_per_second"} for line in lines(tmp_path / d)] for d in ("whole", "parts"))
+    whole, parts = lines(tmp_path / "whole"), lines(tmp_path / "parts")
     assert whole[-1]["lr"] == parts[-1]["lr"]
     assert [line["step"] for line in whole] == [line["step"] for line in parts] == [4, 8, 12]
 
@@ -56,8 +56,13 @@ def test_resumed_run_ends_bit_for_bit_where_the_whole_one_does(tmp_path):
 def test_resuming_loses_at_most_the_steps_since_the_last_checkpoint(tmp_path):
     interrupted(tmp_path, 8)
     seen = []
-    stream = lambda first: (seen.append(first), Squares().batches(8, 7, first))[1]  # noqa: E731
-    loop(task(), stream, CONFIG, tmp_path, resume=True, device="cpu", quiet=True)
+
+    class Notes(Squares):
+        def batches(self, size, seed, start=0):
+            seen.append(start)
+            return super().batches(size, seed, start)
+
+    run(tmp_path, source=Notes(), resume=True)
     assert seen == [6]
 
 
@@ -99,8 +104,6 @@ def test_accumulation_gives_the_same_as_the_big_batch(tmp_path, accumulate):
 
 
 def test_a_clipped_gradient_has_the_norm_asked_for(tmp_path):
-    from lodestar.train.shares import clipped
-
     net = Net()
     for p in net.parameters():
         p.grad = torch.ones_like(p)
@@ -164,21 +167,18 @@ def test_it_learns(tmp_path):
 def test_looks_are_taken_with_the_averaged_network_and_logged(tmp_path):
     networks = []
     look = Look("seen", 5, lambda network, steps: networks.append((network, steps)) or {"it": steps})
-    stream = lambda first: Squares().batches(8, 7, first)  # noqa: E731
-    ended = loop(task(), stream, CONFIG, tmp_path, looks=[look], device="cpu", quiet=True)
+    ended = run(tmp_path, looks=[look])
     assert [n for _, n in networks] == [5, 10, 12]
     assert all(network is ended.network for network, _ in networks)
     assert [line["seen"] for line in lines(tmp_path) if "seen" in line] == [{"it": 5}, {"it": 10}, {"it": 12}]
 
 
-def test_bf16_and_compile_are_the_configs(tmp_path):
+def test_bf16_keeps_the_weights_in_fp32(tmp_path):
     ended = run(tmp_path, replace(CONFIG, steps=2, precision="bf16"))
     assert all(p.dtype == torch.float32 for p in ended.network.parameters())
 
 
-def test_two_processes_give_what_one_gives():
-    from lodestar.train.shares import shares
-
+def test_parts_of_all_processes_are_the_batch():
     batch = next(Squares().batches(8, 0))
     parts = [
         part

@@ -116,7 +116,9 @@ def test_min_snr_weighs_an_x0_error_the_same_in_every_kind(kind):
     x0, wrong = torch.zeros(7, 1), torch.ones(7, 1)
     x = level.like(x0).sigma * 0.3
     at = level.like(x0)
-    right, other = (Prediction(p.double(), (x.double() - at.alpha.double() * p) / at.sigma.double()) for p in (x0, wrong))
+    right, other = (
+        Prediction(p.double(), (x.double() - at.alpha.double() * p) / at.sigma.double()) for p in (x0, wrong)
+    )
     error = (other.reading(kind, level) - right.reading(kind, level)).square()[:, 0]
     weighted = MinSNR(kind)(level) * error
     assert torch.allclose(weighted, level.lam.exp().clamp(max=5.0), rtol=1e-4)

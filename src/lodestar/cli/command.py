@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, Self
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,8 +15,6 @@ class Command:
     config: Path | None = None  # read the options from this file, as --dry-run prints them; options given here win
     dry_run: bool = False  # print the resolved configuration as JSON and stop
     json: Path | None = None  # write the results to this file
-
-    alternatives: ClassVar[tuple[str, ...]] = ()  # of these options, one given here replaces all of the config's
 
     @classmethod
     def name(cls) -> str:
@@ -27,6 +26,10 @@ class Command:
         from .parse import parse
 
         return parse(cls, args)
+
+    def kept(self, data: Mapping[str, Any], plain: Self) -> Mapping[str, Any]:
+        """What stays of a configuration beside the options given here, which are those that differ from the plain ones."""
+        return data
 
     def resolved(self) -> Command:
         """The same, with nothing left to defaults that could change. Reads, and writes nothing."""

@@ -88,6 +88,8 @@ def _as(kind: Any, value: Any, where: str) -> Any:
         return value if value in get_args(kind) else MISSING
     if is_dataclass(kind) and isinstance(value, Mapping):
         return _filled(kind(), value, where)  # type: ignore[operator]
+    if get_origin(kind) is Mapping and isinstance(value, Mapping):
+        return value
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if kind is Path and isinstance(value, str):

@@ -31,9 +31,7 @@ def parse(cls: type[C], args: Sequence[str], default: C | None = None) -> C:
         return given
     base = cls() if default is None else default
     data = config.read(given.config, cls.name())
-    if any(getattr(given, name) != getattr(base, name) for name in cls.alternatives):
-        data = {k: v for k, v in data.items() if k not in cls.alternatives}
-    return read(cls, args, config.from_json(base, data, str(given.config)))
+    return read(cls, args, config.from_json(base, given.kept(data, base), str(given.config)))
 
 
 def read(cls: type[C], args: Sequence[str], default: C | None = None) -> C:

@@ -57,7 +57,18 @@ class Run:
 
     def accuracy_of(self, i: int) -> float | None:
         if self.true is None:
-            return None
+            from ..data.scenes.captions import parse as meaning
+    from ..data.scenes.reader import accepts
+
+    prompts = [str(p) for p in result.prompts]
+    if any(p is None or meaning(p) is None for p in prompts) or not _readable(result):
+        return None
+    return [bool(true) for true in accepts(result.images.permute(0, 3, 1, 2).numpy(), prompts)]
+
+
+def _readable(result: Result) -> bool:
+    _, height, width, channels = result.images.shape
+    return channels == 3 and height == width and 16 <= height <= 128  # pixels
         part = self.true[self._rows(i)]
         return sum(part) / len(part)
 
@@ -113,4 +124,15 @@ def _scaled(rule: Rule, scale: float, written: str) -> Rule:
 
 def judged(result: Result) -> list[bool] | None:
     """Whether each image shows its prompt, where all prompts are of the scenes world and its reader can read them."""
-    return None
+    from ..data.scenes.captions import parse as meaning
+    from ..data.scenes.reader import accepts
+
+    prompts = [str(p) for p in result.prompts]
+    if any(p is None or meaning(p) is None for p in prompts) or not _readable(result):
+        return None
+    return [bool(true) for true in accepts(result.images.permute(0, 3, 1, 2).numpy(), prompts)]
+
+
+def _readable(result: Result) -> bool:
+    _, height, width, channels = result.images.shape
+    return channels == 3 and height == width and 16 <= height <= 128  # pixels

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, Self
 
 from tyro.conf import Positional
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..model import Model
     from .runs import Run
 
+_WHAT = ("prompt", "prompts", "unconditional")
 SLUG = 60  # characters of a prompt in a file's name
 
 
@@ -42,7 +43,11 @@ class Sample(Command):
     device: str = "auto"  # cpu, cuda, mps; auto: the best there is
     threads: int | None = None  # of the CPU; by default as torch has them
 
-    alternatives: ClassVar[tuple[str, ...]] = ("prompt", "prompts", "unconditional")
+    def kept(self, data: Mapping[str, Any], plain: Self) -> Mapping[str, Any]:
+        """A prompt, a file of prompts, or none given here stands for whichever the configuration has."""
+        if all(getattr(self, name) == getattr(plain, name) for name in _WHAT):
+            return data
+        return {k: v for k, v in data.items() if k not in _WHAT}
 
     def resolved(self) -> Sample:
         asked = self._asked()

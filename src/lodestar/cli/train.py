@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import tyro
 from tyro.conf import Fixed, Suppress, arg
@@ -21,6 +20,7 @@ from . import parse, show
 from .command import Command
 from .config import plain, read, to_json
 
+SCENES_32 = "scenes-32"  # the preset whose options are shown where none is named
 SCENES = "scenes"  # the data that is in the package
 
 
@@ -51,17 +51,20 @@ class Train(Command):
     images: int | None = None  # train on so many images (--train.images)
     device: str | None = None  # cpu keeps it there; by default the best there is
     quiet: bool = False  # no progress bar
-    plan: Annotated[Plan, arg(name="")] = field(default_factory=lambda: plan_of(PRESETS["scenes-32"]))
+    plan: Annotated[Plan, arg(name="")] = field(default_factory=lambda: plan_of(PRESETS[SCENES_32]))
 
     @classmethod
     def parse(cls, args: list[str]) -> Train:
-        preset = _named(args) or "scenes-32"
-        default = cls(plan=plan_of(training.preset(preset)))
-        asked = parse.parse(cls, args, default)
-        if asked.config is not None and _named(args) is None:
-            return asked
+        asked = parse.parse(cls, args, cls(plan=plan_of(training.preset(_preset(args)))))
+        if asked.config is not None:
+            return asked  # with the command that its plan says
         said = shlex.join(["lodestar", "train", *(a for a in args if a != "--dry-run")])
         return replace(asked, plan=replace(asked.plan, command=said))
+
+    def kept(self, data: Mapping[str, Any], plain: Self) -> Mapping[str, Any]:
+        """Another preset given here leaves nothing of the configuration's plan."""
+        same = self.preset in (None, data.get("preset"))
+        return data if same else {k: v for k, v in data.items() if k != "plan"}
 
     def resolved(self) -> Train:
         if self.preset is None:
@@ -112,10 +115,12 @@ class _Chosen:
     config: Path | None = None
 
 
-def _named(args: list[str]) -> str | None:
-    """The preset that these arguments name, or else their configuration. Raises UsageError for an unknown one."""
+def _preset(args: list[str]) -> str:
+    """The name of the preset that these arguments, or else their configuration, ask for."""
     chosen, _ = tyro.cli(_Chosen, args=args, return_unknown_args=True, add_help=False, config=(tyro.conf.DisallowNone,))
-    return chosen.preset
+    if chosen.preset is None and chosen.config is not None:
+        return str(read(chosen.config, Train.name()).get("preset", SCENES_32))
+    return chosen.preset or SCENES_32
 
 
 def _say(run: training.Run) -> None:

@@ -57,6 +57,8 @@ def _local(path: Path, streaming: bool, cache: Path | None) -> Splits:
     from datasets import load_dataset
 
     path = path.resolve()
+    if any(sign in str(path) for sign in "*?[]"):
+        raise UsageError(f"'{path}' has one of * ? [ ] in its name, which `datasets` takes for a pattern: rename it")
     where = str(cache) if cache else None
     if path.is_file() and path.suffix != ".parquet":
         raise UsageError(f"'{path}' is not a .parquet file: give one, or a folder of images")

@@ -19,7 +19,7 @@ from ..core import Denoise, Level, Noise
 from ..errors import UsageError, unknown
 from ..expression import parse_call, show
 
-__all__ = ["SAMPLERS", "Sampler", "sampler"]
+__all__ = ["SAMPLERS", "Sampler", "own_keywords", "sampler"]
 
 
 class Sampler(Protocol):

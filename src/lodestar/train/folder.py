@@ -1,6 +1,6 @@
 """The folder of a run: claimed before anything is written, and its configuration, which a resumed run must share.
 
-    config.json  tokenizer.json  log.jsonl  checkpoints/  samples/  tensorboard/  model/
+In it: config.json, tokenizer.json, log.jsonl, checkpoints/, samples/, tensorboard/, model/.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def _parts(preset: Preset) -> dict[str, object]:
 
 
 def _changed(before: Mapping[str, Any], now: Mapping[str, Any], free: set[str]) -> list[str]:
-    return [k for k in now if k not in free and now[k] != before.get(k)]
+    return [k for k in now if k not in free and k in before and now[k] != before[k]]  # fields may have been added
 
 
 def versions() -> dict[str, str]:

@@ -16,6 +16,8 @@ from ..conditions import Schema, TextSchema, Tokenizer
 from ..errors import UsageError
 from ..model import Model
 
+LEAST = 0.25  # share of the other model's weights that must find a place; below it is another network
+
 
 @dataclass(frozen=True)
 class Taken:
@@ -33,11 +35,13 @@ class Taken:
 
 @torch.no_grad()
 def take_over(network: nn.Module, model: Model) -> Taken:
-    """Copy all weights whose names and shapes fit. Raises UsageError if none do."""
+    """Copy all weights whose names and shapes fit. Raises UsageError if hardly any do."""
     own, other = network.state_dict(), model.network.state_dict()
     fits = {name for name in own if name in other and own[name].shape == other[name].shape}
-    if not fits:
-        raise UsageError(f"no weight of model '{model.name}' fits this network: give --init a model of the same kind")
+    share = sum(own[name].numel() for name in fits) / sum(t.numel() for t in other.values())
+    if share < LEAST:
+        fit = f"{share:.0%} of the weights of model '{model.name}' fit this network"
+        raise UsageError(f"only {fit}: give --init a model with the same widths, or the preset its widths")
     for name in fits:
         own[name].copy_(other[name])
     return Taken(*(tuple(n for n in names) for names in _split(own, other, fits)))

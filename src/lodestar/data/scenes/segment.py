@@ -15,6 +15,7 @@ from .world import COLOURS
 
 WORKING = 32  # pixels a side
 INSIDE = 0.5  # a pixel belongs to a blob where this much of it is covered
+THIN, THIN_INSIDE = 24, 0.38  # the same below 24 pixels a side, where a ring is one pixel wide
 GROW = 2  # pixels around a blob that are still its own: its antialiased edge
 
 Pixels = NDArray[np.float32]
@@ -67,7 +68,7 @@ def blobs(x: Pixels, ground: Pixels, least: float) -> Blobs:
     """The blobs of images x [N, 3, R, R] on grounds [N, 3] that cover at least `least` pixels."""
     difference = x - ground[:, :, None, None]
     cover = _cover(difference, ground)
-    names = connected(cover > INSIDE)
+    names = connected(cover > (INSIDE if x.shape[-1] >= THIN else THIN_INSIDE))
     owner = _grow(names)
     return _gather(difference, cover, names, owner, least)
 

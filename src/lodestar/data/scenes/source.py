@@ -1,54 +1,88 @@
-"""`scenes` as a source of training batches, and the prompts that models of it are tested with.
+"""The embedded world as a source of training data, and its test prompts: which indices are whose.
 
-Indices are shared out once and for all: what a seed trains on, what is held out, and test prompts never meet.
+    0 ...          held-out scenes, for the validation loss
+    1 x 2^32 ...   test prompts of combinations that training shows
+    2 x 2^32 ...   test prompts, each with a combination that training never shows
+    3 x 2^32 ...   captions for the tokenizer
+    k x 2^40 ...   training; k >= 1 is a hash of the seed
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
+from ...errors import UsageError
 from ..source import Batch
 from .captions import captions
 from .render import render
-from .world import HELD_OUT, Scenes, draw
+from .world import BACKGROUNDS, COLOURS, COUNTS, HELD_OUT, SHAPES, Ints, draw, uniform
 
-_SEEDS = 1 << 20  # training seeds that do not share scenes, with 2^40 scenes each
-_HELD, _SEEN, _COMPOSED = 1 << 61, 1 << 62, (1 << 62) + (1 << 61)  # first indices of what training never sees
+VALIDATION, SEEN, COMPOSED, WORDS, TRAINING = 0, 1 << 32, 2 << 32, 3 << 32, 1 << 40
+LEAST, MOST = 16, 128  # pixels a side
 
 
+@dataclass(frozen=True)
 class ScenesSource:
-    """Endless captioned scenes. `resolution` is the side of the pictures in pixels, 16 to 128."""
+    """Captioned scenes without end; those with a held-out combination never come."""
 
-    classes: tuple[str, ...] | None = None
+    resolution: int = 32  # pixels a side
 
-    def __init__(self, resolution: int = 32) -> None:
-        self.resolution = resolution
+    def __post_init__(self) -> None:
+        if not LEAST <= self.resolution <= MOST:
+            raise UsageError(f"scenes are {LEAST} to {MOST} pixels a side, got {self.resolution}")
+
+    @property
+    def classes(self) -> None:
+        """Scenes have captions, no classes."""
+        return None
+
+    def texts(self, n: int) -> list[str]:
+        """n captions such as training shows."""
+        return captions(draw(_range(WORDS, n)))
 
     def batches(self, size: int, seed: int, start: int = 0) -> Iterator[Batch]:
-        """The batches of steps start, start + 1, ...: scene j of step i has the index i size + j of its seed."""
-        first = (seed % _SEEDS) << 40
+        """Batches of steps start, start + 1, ... without end; each is a function of (size, seed, step)."""
+        first = _training(seed)
+        step = start
         while True:
-            yield self._batch(draw(first + start * size + np.arange(size)))
-            start += 1
+            yield self._batch(_range(first + step * size, size))
+            step += 1
 
     def held_out(self, n: int) -> Batch:
-        return self._batch(draw(_HELD + np.arange(n)))
-
-    def texts(self, n: int) -> Iterable[str]:
-        return captions(draw(np.arange(n)))
+        """The first n validation scenes, of the same distribution as training."""
+        return self._batch(_range(VALIDATION, n))
 
     def describe(self) -> dict[str, object]:
-        apart = [f"{colour} {shape}" for colour, shape in HELD_OUT]
-        return {"source": "scenes", "resolution": self.resolution, "held_out_combinations": apart}
+        """The world's content, for the model card."""
+        return {
+            "source": "scenes",
+            "resolution": self.resolution,
+            "shapes": list(SHAPES),
+            "colours": list(COLOURS),
+            "backgrounds": list(BACKGROUNDS),
+            "objects": list(range(1, len(COUNTS) + 1)),
+            "held_out_combinations": [" ".join(pair) for pair in HELD_OUT],
+        }
 
-    def _batch(self, scenes: Scenes) -> Batch:
+    def _batch(self, index: Ints) -> Batch:
+        scenes = draw(index)
         return Batch(torch.from_numpy(render(scenes, self.resolution)), captions(scenes))
 
 
-def prompts(n: int, composition: bool = False) -> list[str]:
-    """Test prompts that training never sees: with combinations it knows, or each with one that it never shows."""
-    first = _COMPOSED if composition else _SEEN
-    return captions(draw(first + np.arange(n), held_out=composition))
+def prompts(n: int, composition: bool = False, start: int = 0) -> list[str]:
+    """n test prompts, from number `start`: of combinations that training shows, or each with one that it never shows."""
+    return captions(draw(_range((COMPOSED if composition else SEEN) + start, n), held_out=composition))
+
+
+def _training(seed: int) -> int:
+    """Where the scenes of this seed begin. Two seeds' scenes are apart, but for a collision of hashes in 2^22."""
+    stream = uniform(np.array([seed], dtype=np.int64), 7)[0]
+    return TRAINING * (1 + int(stream * (1 << 22)))
+
+
+def _range(first: int, n: int) -> Ints:
+    return np.arange(first, first + n, dtype=np.int64)

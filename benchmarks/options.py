@@ -1,0 +1,41 @@
+"""What can be chosen on the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Name = Literal["sampling", "training", "importing"]
+NAMES: tuple[Name, ...] = ("sampling", "training", "importing")
+
+RESULTS = Path(__file__).parent / "results"
+QUICK = Path("runs/quick-benchmarks")  # not among the results
+
+
+@dataclass(frozen=True)
+class Options:
+    quick: bool = False
+    """A tiny model and few repetitions: shows in seconds that everything works, and measures nothing."""
+    out: Path | None = None
+    """Folder of the results; by default benchmarks/results, and for a quick run runs/quick-benchmarks."""
+    repetitions: int = 7
+    """Of each side, after one to warm up."""
+    threads: int = 0
+    """Of the CPU; 0: as torch has them."""
+    device: str = "cpu"
+    """Where networks run."""
+    seconds: float = 300.0
+    """Of training, for each side."""
+    slices: int = 10
+    """Turns that each side's training is cut into."""
+    optimizer: str | None = None
+    """Of both sides' training; by default the preset's."""
+
+    @property
+    def folder(self) -> Path:
+        return self.out or (QUICK if self.quick else RESULTS)
+
+    @property
+    def rounds(self) -> int:
+        return 2 if self.quick else self.repetitions

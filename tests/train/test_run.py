@@ -1,0 +1,217 @@
+"""Whole runs: the folder they leave, going on with one, starting from another model."""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+from squares import CLASSES, CONFIG, Squares
+
+from lodestar import load, read_recipe
+from lodestar.conditions import LabelSchema, TextSchema
+from lodestar.errors import UsageError
+from lodestar.networks.tower import TowerConfig
+from lodestar.networks.unet import UNetConfig
+from lodestar.process import Cosine
+from lodestar.train import PRESETS, Preset, preset, train
+from lodestar.train.checkpoint import Checkpoints
+from lodestar.train.presets import schema_of
+
+TINY = Preset(
+    name="tiny",
+    command="lodestar train --preset tiny",
+    train=replace(CONFIG, steps=6, validate_every=3, validate_images=8, sample_every=6),
+    network=UNetConfig(
+        channels=(8, 16), transformers=(0, 1), head=8, vector=16, tower=TowerConfig(dim=16, head=8, convolutions=1)
+    ),
+    resolution=8,
+    condition="text",
+    null="empty",
+    length=8,
+    vocab=300,
+    guidance="cfg(2)",
+    sampler="ddim",
+    steps=2,
+)
+LABEL, NONE = replace(TINY, condition="label"), replace(TINY, condition="none")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "a"
+    return train(TINY, Squares(), out, device="cpu", quiet=True)
+
+
+@pytest.fixture(scope="module")
+def unconditional(tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "none"
+    return train(NONE, Squares(), out, device="cpu", quiet=True)
+
+
+def lines(out):
+    return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+
+
+def last_weights(out):
+    last = Checkpoints(out / "checkpoints", CONFIG).last()
+    return {f"{f.stem}/{k}": v for f in last.glob("*.safetensors") for k, v in load_file(f).items()}
+
+
+def differ(a, b):
+    return [k for k in a.keys() | b.keys() if k not in a or k not in b or not torch.equal(a[k], b[k])]
+
+
+def test_what_a_finished_run_leaves(finished):
+    out = finished.out
+    assert finished.steps == 6
+    assert finished.stopped is None
+    left = {p.name for p in out.iterdir()}
+    assert left >= {"config.json", "tokenizer.json", "log.jsonl", "checkpoints", "samples", "model"}
+    config = json.loads((out / "config.json").read_text())
+    assert config["preset"]["train"]["lr"] == CONFIG.lr
+    assert config["preset"]["process"] == {"kind": "Flow", "shift": 1.0}
+    assert config["source"] == {"data": "squares"}
+
+
+def test_its_model_is_the_average(finished):
+    model = load(finished.out / "model")
+    average = {k.removeprefix("average/"): v for k, v in last_weights(finished.out).items() if k.startswith("average/")}
+    assert not differ(dict(model.network.state_dict()), average)
+    assert isinstance(model.schema, TextSchema)
+    assert model.schema.drop == TINY.drop
+    assert model.defaults.guidance == "cfg(2)"
+    recipe = model.card["recipe"]
+    assert (recipe["images"], recipe["seed"], recipe["command"]) == (48, 7, TINY.command)
+    assert model.sample("a red square", n=2).images.shape == (2, 8, 8, 3)
+
+
+def test_it_logs_validation_and_draws_strips(finished):
+    seen = lines(finished.out)
+    losses = [line["validation"]["loss"] for line in seen if "validation" in line]
+    assert len(losses) == 2
+    assert all(map(math.isfinite, losses))
+    strip = finished.out / "samples" / "step-00000006.png"
+    assert Image.open(strip).size[0] > 4 * 8
+    assert set(read_recipe(strip)["prompts"]) <= {f"a {c} square" for c in CLASSES}
+
+
+def test_a_folder_in_use_is_not_written_to(finished):
+    before = sorted(p.name for p in finished.out.iterdir())
+    with pytest.raises(UsageError, match=r"is not empty.*--resume"):
+        train(TINY, Squares(), finished.out, quiet=True)
+    assert sorted(p.name for p in finished.out.iterdir()) == before
+
+
+def test_there_must_be_a_run_to_resume(tmp_path):
+    with pytest.raises(UsageError, match="no run to resume"):
+        train(TINY, Squares(), tmp_path, resume=True)
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="not empty"):
+        train(TINY, Squares(), tmp_path / "file")
+
+
+def test_resume_goes_on_and_ends_where_the_whole_run_does(finished, tmp_path):
+    class Breaks(Squares):
+        def batches(self, size, seed, start=0):
+            for i, batch in enumerate(super().batches(size, seed, start), start):
+                if i == 4:
+                    raise RuntimeError("broken")
+                yield batch
+
+    with pytest.raises(RuntimeError):
+        train(TINY, Breaks(), tmp_path / "b", device="cpu", quiet=True)
+    assert not (tmp_path / "b" / "model").exists()
+    ended = train(TINY, Squares(), tmp_path / "b", resume=True, device="cpu", quiet=True)
+    assert ended.steps == 6
+    assert not differ(last_weights(finished.out), last_weights(tmp_path / "b"))
+
+
+def test_resume_with_other_values_is_refused(finished):
+    other = replace(TINY, drop=0.2, process=Cosine(), train=replace(TINY.train, lr=0.5, log_every=1))
+    with pytest.raises(UsageError, match="another drop, process, lr: give the same"):
+        train(other, Squares(), finished.out, resume=True, quiet=True)
+
+
+def test_a_damaged_config_is_one_line(finished, tmp_path):
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(UsageError, match=r"config.json is damaged"):
+        train(TINY, Squares(), tmp_path, resume=True, quiet=True)
+
+
+def test_a_finished_run_can_be_made_longer(unconditional, tmp_path):
+    import shutil
+
+    shutil.copytree(unconditional.out, tmp_path / "longer")
+    longer = replace(NONE, train=replace(NONE.train, steps=8))
+    assert train(longer, Squares(), tmp_path / "longer", resume=True, device="cpu", quiet=True).steps == 8
+
+
+@pytest.mark.parametrize("asked", [TINY, LABEL])
+def test_init_gives_an_unconditional_model_a_condition(unconditional, tmp_path, asked, capsys):
+    still = replace(asked, train=replace(asked.train, steps=1, lr=1e-12, validate_every=0, sample_every=0))
+    ended = train(still, Squares(), tmp_path / "out", init=unconditional.out / "model", device="cpu")
+    said = capsys.readouterr().err
+    assert "tensors taken over; new: encoder." in said
+    before, after = (load(r.out / "model").network.state_dict() for r in (unconditional, ended))
+    shared = [k for k in before if k in after and before[k].shape == after[k].shape]
+    assert len(shared) > 20
+    assert all(torch.allclose(before[k], after[k], atol=1e-6) for k in shared)
+    assert isinstance(ended.model.schema, TextSchema if asked is TINY else LabelSchema)
+    prompt = "a red square" if asked is TINY else "red"
+    assert ended.model.sample(prompt, guidance="cfg(2)", steps=1).images.shape == (1, 8, 8, 3)
+
+
+def test_init_of_a_text_model_keeps_its_tokenizer(finished, tmp_path):
+    class Others(Squares):
+        def texts(self, n):
+            return ["quite other words"]
+
+    still = replace(TINY, train=replace(TINY.train, steps=1, validate_every=0, sample_every=0))
+    ended = train(still, Others(), tmp_path / "out", init=finished.out / "model", device="cpu", quiet=True)
+    assert ended.model.schema.tokenizer == finished.model.schema.tokenizer
+    config = json.loads((tmp_path / "out" / "config.json").read_text())
+    assert "new" not in config["taken"]
+    assert Path(config["init"]) == finished.out / "model"
+
+
+def test_init_of_another_kind_of_network_is_an_error(finished, tmp_path):
+    network = UNetConfig(channels=(4,), transformers=(0,), vector=12, tower=TowerConfig(dim=12, head=4))
+    other = replace(TINY, network=network)
+    with pytest.raises(UsageError, match="only 0% of the weights of model 'tiny' fit"):
+        train(other, Squares(), tmp_path / "out", init=finished.out / "model", quiet=True)
+    assert not (tmp_path / "out").exists()
+
+
+def test_measures_are_logged(tmp_path):
+    def measure(model):
+        return {"letters": len(model.name)}
+
+    ended = train(NONE, Squares(), tmp_path, device="cpu", quiet=True, measure=measure)
+    assert [line["measured"] for line in lines(ended.out) if "measured" in line] == [{"letters": 4}]
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_presets_are_complete(name):
+    assert preset(name).name == name
+    assert preset(name).command.startswith(f"lodestar train --preset {name}")
+
+
+def test_an_unknown_preset_is_told_the_nearest():
+    with pytest.raises(UsageError, match="did you mean 'cifar10'"):
+        preset("cifar-10")
+
+
+def test_a_schema_needs_its_data():
+    bare = Squares()
+    bare.classes = None
+    assert isinstance(schema_of(replace(TINY, condition="auto"), bare), TextSchema)
+    with pytest.raises(UsageError, match="classes"):
+        schema_of(LABEL, bare)
+    bare.texts = lambda n: []
+    assert schema_of(replace(TINY, condition="auto"), bare) is None
+    with pytest.raises(UsageError, match="captions"):
+        schema_of(TINY, bare)
