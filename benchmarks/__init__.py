@@ -4,6 +4,6 @@
     training    held-out loss after equal wall time, against diffusers' UNet2DConditionModel of as many parameters
     importing   `import lodestar` against `import torch`, as whole processes
 
-Both sides run in one process, turn and turn about (A B A B), on a machine that does nothing else. `GPU.md` lists what is
-to be run on a machine with a GPU.
+Both sides run in one process, turn and turn about (A B A B), on a machine that does nothing else. `GPU.md` lists
+what is to be run on a machine with a GPU.
 """

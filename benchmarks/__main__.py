@@ -6,13 +6,19 @@ import sys
 from dataclasses import dataclass
 from importlib import import_module
 
+import tyro
+from tyro.conf import Positional
+
 from .options import NAMES, Name, Options
 from .report import Report
 
 
 @dataclass(frozen=True)
 class Command(Options):
-    names: tuple[Name, ...] = NAMES
+    """Measures Lodestar beside its peers; nothing else should be running."""
+
+    names: Positional[tuple[Name, ...]] = NAMES
+    """Which benchmarks."""
 
 
 def run(name: Name, options: Options) -> Report:
@@ -24,9 +30,8 @@ def run(name: Name, options: Options) -> Report:
 
 def main() -> int:
     import torch
-    import tyro
 
-    command = tyro.cli(Command, prog="python -m benchmarks", config=(tyro.conf.PositionalRequiredArgs,))
+    command = tyro.cli(Command, prog="python -m benchmarks")
     torch.set_num_threads(command.threads or torch.get_num_threads())
     for name in command.names:
         print(run(name, command).to_markdown(command.quick))

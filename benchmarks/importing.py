@@ -1,7 +1,7 @@
 """`import lodestar` against `import torch`, each a whole process of its own.
 
-`lodestar.load` touched is the honest third: nothing of Lodestar is imported before it is used, and loading a model needs
-torch.
+`lodestar.load` touched is the honest third: nothing of Lodestar is imported before it is used, and loading a model
+needs torch.
 """
 
 from __future__ import annotations

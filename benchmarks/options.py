@@ -29,6 +29,8 @@ class Options:
     """Of training, for each side."""
     slices: int = 10
     """Turns that each side's training is cut into."""
+    layers: int = 1
+    """Residual blocks per level of the peer; 1 is what makes it fastest."""
     optimizer: str | None = None
     """Of both sides' training; by default the preset's."""
 

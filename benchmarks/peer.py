@@ -1,8 +1,8 @@
 """The peer: diffusers' UNet2DConditionModel behind the interface that Lodestar's loop and task ask of a network.
 
-Everything but the U-Net is ours on both sides: text tower, tokenizer, process, loss, loop, optimizer. It is configured as
-its users do for pictures of 32 pixels: three levels, cross-attention on all but the finest, the noise level as a timestep
-of 0 to 1000 (as Stable Diffusion 3 does for flows), and the pooled text added to the timestep's embedding.
+Everything but the U-Net is ours on both sides: text tower, tokenizer, process, loss, loop, optimizer. It is configured
+as its users do for pictures of 32 pixels: three levels, cross-attention on all but the finest, the noise level as a
+timestep of 0 to 1000 (as Stable Diffusion 3 does for flows), and the pooled text added to the timestep's embedding.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import gcd
-from typing import TYPE_CHECKING
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,9 +18,6 @@ from torch import Tensor, nn
 from lodestar.conditions import Condition, Schema, TextSchema
 from lodestar.core import Level
 from lodestar.networks.unet import Context, Encoder, UNetConfig
-
-if TYPE_CHECKING:
-    from diffusers import UNet2DConditionModel
 
 TIMESTEPS = 1000.0
 CLOSE = 0.05  # how far apart two networks "of as many parameters" may be
@@ -42,7 +39,7 @@ class Peer(nn.Module):
     def __init__(self, config: PeerConfig, ours: UNetConfig, schema: Schema) -> None:
         super().__init__()
         self.encoder = Encoder(ours, schema)
-        unet = build(config)
+        unet: Any = build(config)  # diffusers is not typed
         # By these names our optimizers know the first and the last layer.
         self.stem, unet.conv_in = unet.conv_in, nn.Identity()
         self.head, unet.conv_out = unet.conv_out, nn.Identity()
@@ -57,11 +54,11 @@ class Peer(nn.Module):
         return self.head(self.unet(self.stem(x), timestep, context.tokens, **options)[0])  # [B, C, H, W]
 
 
-def build(config: PeerConfig) -> UNet2DConditionModel:
+def build(config: PeerConfig) -> nn.Module:
     from diffusers import UNet2DConditionModel
 
     deeper = len(config.widths) - 1
-    return UNet2DConditionModel(
+    unet: nn.Module = UNet2DConditionModel(
         sample_size=config.resolution,
         in_channels=3,
         out_channels=3,
@@ -74,7 +71,8 @@ def build(config: PeerConfig) -> UNet2DConditionModel:
         norm_num_groups=gcd(32, *config.widths),
         class_embed_type="simple_projection",
         projection_class_embeddings_input_dim=config.pooled,
-    )
+    )  # type: ignore[assignment]
+    return unet
 
 
 def _heads(width: int, head: int) -> int:

@@ -48,15 +48,13 @@ class Report:
         return found
 
     def to_json(self, quick: bool = False) -> dict[str, object]:
-        series = [
-            {**vars(s), "values": list(s.values), "median": s.median, "min": s.least, "max": s.most} for s in self.series
-        ]
+        spread = [{"median": s.median, "min": s.least, "max": s.most} for s in self.series]
         return {
             "benchmark": self.name,
             "warnings": self.warnings(quick),
             "machine": dict(self.machine),
             "settings": dict(self.settings),
-            "series": series,
+            "series": [vars(s) | more for s, more in zip(self.series, spread, strict=True)],
             "findings": [{**vars(f), "holds": f.holds} for f in self.findings],
             "curves": {side: list(points) for side, points in self.curves.items()},
             "notes": list(self.notes),
@@ -75,8 +73,7 @@ class Report:
     def _lines(self, quick: bool) -> Iterator[str]:
         yield f"# {self.title}\n"
         yield from (f"**Not a result: {warning}.**\n" for warning in self.warnings(quick))
-        yield _sentence(self.machine) + "\n"
-        yield _sentence(self.settings) + "\n"
+        yield f"- Machine: {_sentence(self.machine)}\n- Settings: {_sentence(self.settings)}\n"
         yield "| side | unit | median | min | max | repetitions |\n| --- | --- | ---: | ---: | ---: | ---: |"
         for s in self.series:
             yield f"| {s.name} | {s.unit} | {s.median:.4g} | {s.least:.4g} | {s.most:.4g} | {len(s.values)} |"

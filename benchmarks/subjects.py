@@ -15,7 +15,12 @@ from lodestar.train.presets import schema_of
 
 NAME = "scenes-32"
 _TINY = UNetConfig(
-    channels=(16, 32), transformers=(0, 1), patch=2, head=16, vector=32, tower=TowerConfig(dim=16, convolutions=1, head=16)
+    channels=(16, 32),
+    transformers=(0, 1),
+    patch=2,
+    head=16,
+    vector=32,
+    tower=TowerConfig(dim=16, convolutions=1, head=16),
 )
 
 

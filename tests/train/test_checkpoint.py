@@ -1,5 +1,6 @@
 """Checkpoints: whole or not there, whatever happens while one is written."""
 
+import errno
 import json
 import resource
 import shutil
@@ -157,6 +158,16 @@ def test_a_full_disk_is_one_line_and_the_last_one_is_whole(store):
     assert "\n" not in str(error.value)
     assert [p.name for p in store.folder.iterdir()] == ["step-00000003"]
     assert store.restore(state()) == 3
+
+
+def test_a_disk_that_fills_at_the_end_leaves_nothing_behind(store, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(checkpoint.os, "rename", full)
+    with pytest.raises(UsageError, match=r"No space left.*there is no earlier checkpoint"):
+        store.save(state(), 3)
+    assert not list(store.folder.iterdir())
 
 
 def test_nothing_in_a_run_is_pickled(tmp_path):

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -74,7 +75,7 @@ def test_a_signal_saves_and_ends_cleanly(tmp_path, number):
     process = started(tmp_path)
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
-    assert process.returncode == 0
+    assert process.returncode == 0, err
     assert f"{number.name}: saving after this step" in err
     assert out == f"ended after {steps_of(tmp_path)} by {number.name}\n"
 
@@ -93,6 +94,27 @@ def test_a_second_ctrl_c_ends_at_once():
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert len(said) == 1
+
+
+def test_a_signal_in_the_middle_of_a_print_is_heard(capfd):
+    class Interrupted:
+        """A text that is asked for while it is printed, so that the handler runs inside the print."""
+
+        def __str__(self):
+            signal.raise_signal(signal.SIGTERM)
+            return "text"
+
+    lock = threading.Lock()  # as that of a stream: it cannot be entered twice
+
+    def say(text):
+        assert lock.acquire(timeout=5)
+        print(text)
+        lock.release()
+
+    with stopping(say) as stop:
+        say(Interrupted())
+    assert stop.asked == "SIGTERM"
+    assert capfd.readouterr().out.splitlines()[0] == "text"
 
 
 @pytest.mark.slow

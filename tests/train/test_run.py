@@ -165,6 +165,19 @@ def test_init_gives_an_unconditional_model_a_condition(unconditional, tmp_path, 
     assert ended.model.sample(prompt, guidance="cfg(2)", steps=1).images.shape == (1, 8, 8, 3)
 
 
+def test_a_run_that_died_before_its_first_checkpoint_still_starts_from_init(unconditional, tmp_path):
+    class Breaks(Squares):
+        def batches(self, size, seed, start=0):
+            raise RuntimeError("broken")
+
+    whole, parts, init = tmp_path / "whole", tmp_path / "parts", unconditional.out / "model"
+    with pytest.raises(RuntimeError):
+        train(LABEL, Breaks(), parts, init=init, device="cpu", quiet=True)
+    train(LABEL, Squares(), parts, resume=True, device="cpu", quiet=True)
+    train(LABEL, Squares(), whole, init=init, device="cpu", quiet=True)
+    assert not differ(last_weights(whole), last_weights(parts))
+
+
 def test_init_of_a_text_model_keeps_its_tokenizer(finished, tmp_path):
     class Others(Squares):
         def texts(self, n):

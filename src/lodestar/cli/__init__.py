@@ -38,6 +38,10 @@ def main(args: Sequence[str] | None = None) -> int:
         return 0
     except OSError as error:
         return _failed(f"{error.filename or 'the operating system'}: {error.strerror or error}")
+    except (RuntimeError, MemoryError) as error:
+        if "memory" not in str(error) and not isinstance(error, MemoryError):
+            raise
+        return _failed("out of memory: use a smaller --batch (or --train.batch)")
     except KeyboardInterrupt:
         say("error", "interrupted")
         return 130

@@ -28,7 +28,7 @@ class Command:
         return parse(cls, args)
 
     def kept(self, data: Mapping[str, Any], plain: Self) -> Mapping[str, Any]:
-        """What stays of a configuration beside the options given here, which are those that differ from the plain ones."""
+        """What stays of a configuration beside the options given here: those that differ from the plain ones."""
         return data
 
     def resolved(self) -> Command:

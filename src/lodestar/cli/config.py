@@ -54,7 +54,7 @@ def read(path: Path, name: str) -> dict[str, Any]:
 
 
 def from_json(default: C, data: Mapping[str, Any], where: str) -> C:
-    """The command with the options in data, the others as in default. Raises UsageError on what is none of its options."""
+    """The command with the options in data, the others as in default. Raises UsageError on what is no option of it."""
     return _filled(default, data, where)
 
 
@@ -83,6 +83,8 @@ def _as(kind: Any, value: Any, where: str) -> Any:
     if get_origin(kind) is tuple and isinstance(value, list):
         kinds = get_args(kind)
         each = [kinds[0]] * len(value) if kinds[-1] is Ellipsis else kinds
+        if len(each) != len(value):
+            return MISSING
         return tuple(_value(k, None, v, where) for k, v in zip(each, value, strict=True))
     if get_origin(kind) is Literal:
         return value if value in get_args(kind) else MISSING

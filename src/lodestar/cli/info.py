@@ -26,25 +26,34 @@ class Info(Command):
         return {"config": to_json(self), "model": known}
 
 
-def lines(known: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Name and value of each entry, of those inside it with a dot between."""
+def lines(known: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """Name and value of each entry; those of an object each on a line of their own, and a table a line for each row."""
     for key, value in known.items():
         if isinstance(value, Mapping) and value:
-            yield from lines(value, f"{prefix}{key}.")
-        elif isinstance(value, list) and value and all(isinstance(v, Mapping) for v in value):
-            yield from ((f"{prefix}{key}" if i == 0 else "", _row(v)) for i, v in enumerate(value))
+            yield from ((f"{key}.{name}", text) for name, text in _lines(value))
         else:
-            yield f"{prefix}{key}", _text(value)
+            yield from _lines({key: value})
 
 
-def _row(entry: Mapping[str, object]) -> str:
-    """One line of a measured table."""
-    return "  ".join(f"{k} {_text(v)}" for k, v in entry.items())
+def _lines(entries: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    for key, value in entries.items():
+        if isinstance(value, list | tuple) and value and all(isinstance(v, Mapping) for v in value):
+            yield from ((key, _text(row)) for row in value)
+        else:
+            yield key, _text(value)
 
 
 def _text(value: object) -> str:
-    if value is None:
+    if value is None or value == {}:
         return "-"
     if isinstance(value, float):
         return f"{value:g}"
-    return ", ".join(map(_text, value)) if isinstance(value, list | tuple) else str(value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{k} {_inner(v)}" for k, v in value.items())
+    return ", ".join(map(_inner, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _inner(value: object) -> str:
+    """A value inside another one's line."""
+    several = isinstance(value, Mapping | list | tuple) and value
+    return f"({_text(value)})" if several else _text(value)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Sequence
-from contextlib import redirect_stderr
-from dataclasses import fields
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from typing import Any, TypeVar
 
 import tyro
@@ -37,20 +36,23 @@ def parse(cls: type[C], args: Sequence[str], default: C | None = None) -> C:
 def read(cls: type[C], args: Sequence[str], default: C | None = None) -> C:
     """The command that these arguments say, on top of `default`. Raises UsageError where they cannot be read."""
     prog = f"lodestar {cls.name()}"
-    known: dict[str, Any] = {} if default is None else {"default": default}
-    captured = io.StringIO()
+    said = io.StringIO()
     try:
-        with redirect_stderr(captured):
-            command, rest = tyro.cli(
-                cls, prog=prog, args=args, return_unknown_args=True, registry=_registry(), config=_MARKERS, **known
-            )
+        with redirect_stdout(said), redirect_stderr(said):  # and so plain text, whatever the terminal can show
+            command, rest = _tyro(cls, args, prog, default)
     except SystemExit as stop:
         if not stop.code:
-            raise
-        raise UsageError(f"{_line(captured.getvalue())} (see {prog} --help)") from None
+            _tyro(cls, args, prog, default)  # the help, as the terminal can show it
+        raise UsageError(f"{_line(said.getvalue())} (see {prog} --help)") from None
     if rest:
         raise _unexpected(rest, cls, default)
     return command
+
+
+def _tyro(cls: type[C], args: Sequence[str], prog: str, default: C | None) -> tuple[C, list[str]]:
+    """The command, and the arguments that are none of its."""
+    known: dict[str, Any] = {} if default is None else {"default": default}
+    return tyro.cli(cls, prog=prog, args=args, return_unknown_args=True, registry=_registry(), config=_MARKERS, **known)
 
 
 _MARKERS = (tyro.conf.DisallowNone, tyro.conf.AvoidSubcommands)  # an option that is left out is none already
@@ -86,31 +88,31 @@ def _reader(kind: Callable[[str], float]) -> Callable[[list[str]], float]:
 
 
 def _line(box: str) -> str:
-    """What is in the first part of tyro's box, as one line."""
-    lines = [line.strip("│| ") for line in box.splitlines()[1:]]
-    rule = next((i for i, line in enumerate(lines) if line and set(line) <= set("─-╰╯+")), len(lines))
-    text = " ".join(" ".join(lines[:rule]).split())
+    """What tyro says between its title and its help, each under a rule, as one line."""
+    parts = re.split(r"^ *-{4,} *$", box, flags=re.MULTILINE)
+    text = " ".join(parts[1].split()) if len(parts) > 1 else ""
     where = re.match(r"Error parsing (\S+):", text)
     reasons = re.findall(r"(expected [^:]*? number, got '[^']*')", text)
     values = re.search(r"(?:valid parse for arguments:|could be instantiated from) \[(.*?)\]", text)
     if where and (reasons or values):
         return f"{where[1]}: {reasons[-1] if reasons else f'cannot read {values[1]}'}"  # type: ignore[index]
-    return text.removeprefix("Error parsing ").rstrip(".") or "cannot read these arguments"
+    missing = re.match(r"Missing value for argument '([^']*)'", text)
+    if missing:
+        return f"{missing[1]} needs a value"
+    return re.sub(r"^Error parsing [\w.]+: ", "", text).rstrip(".") or "cannot read these arguments"
 
 
-def _unexpected(rest: Sequence[str], cls: type[Command], default: Command | None) -> UsageError:
+def _unexpected(rest: Sequence[str], cls: type[C], default: C | None) -> UsageError:
     """The error for the first option that there is none of, or else for too many words."""
     option = next((word.partition("=")[0] for word in rest if word.startswith("-") and len(word) > 1), None)
     if option is None:
         return UsageError(f"unexpected {' '.join(map(repr, rest))}: put a text of several words in quotes")
-    return unknown("option", option, options(cls() if default is None else default))
+    return unknown("option", option, options(cls, default))
 
 
-def options(value: Any, prefix: str = "--") -> list[str]:
-    """The options of a command by name, those of its parts with a dot: --train.lr."""
-    names: list[str] = []
-    for f in fields(value):
-        inner = getattr(value, f.name)
-        name = prefix + f.name.replace("_", "-")
-        names += options(inner, f"{name}.") if hasattr(inner, "__dataclass_fields__") else [name]
-    return names
+def options(cls: type[C], default: C | None = None) -> set[str]:
+    """The options of a command as they are written: what its help lists."""
+    text = io.StringIO()
+    with redirect_stdout(text), suppress(SystemExit):
+        read(cls, ["--help"], default)
+    return set(re.findall(r"(?<![\w-])--[a-z][\w.-]*", text.getvalue()))

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 
 from ..errors import UsageError
 from ..guidance import Rule, parse
+from ..measure.prompts import prompt_truth, readable
 from ..model import Model
 from ..result import Result
 from .show import progress
 
 if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
     from .sample import Sample
 
 
@@ -57,24 +60,13 @@ class Run:
 
     def accuracy_of(self, i: int) -> float | None:
         if self.true is None:
-            from ..data.scenes.captions import parse as meaning
-    from ..data.scenes.reader import accepts
-
-    prompts = [str(p) for p in result.prompts]
-    if any(p is None or meaning(p) is None for p in prompts) or not _readable(result):
-        return None
-    return [bool(true) for true in accepts(result.images.permute(0, 3, 1, 2).numpy(), prompts)]
-
-
-def _readable(result: Result) -> bool:
-    _, height, width, channels = result.images.shape
-    return channels == 3 and height == width and 16 <= height <= 128  # pixels
+            return None
         part = self.true[self._rows(i)]
         return sum(part) / len(part)
 
     def _rows(self, i: int) -> slice:
-        n = self.result.seeds.count(self.result.seeds[0])  # prompts
-        n = len(self.result.seeds) // n
+        prompts = self.result.seeds.count(self.result.seeds[0])
+        n = len(self.result.seeds) // prompts
         return slice(i * n, (i + 1) * n)
 
 
@@ -85,9 +77,13 @@ def runs(model: Model, job: Sample, prompts: Sequence[str | None]) -> list[Run]:
     with progress() as bar:
         for scale in scales:
             task = bar.add_task("sampling" if scale is None else f"scale {scale:g}", total=None)
-            result = _sampled(model, job, prompts, scale, lambda k, n, t=task: bar.update(t, completed=k, total=n))
+            result = _sampled(model, job, prompts, scale, _reporting(bar, task))
             done.append(Run(result, scale, judged(result)))
     return done
+
+
+def _reporting(bar: Progress, task: TaskID) -> Callable[[int, int], None]:
+    return lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _sampled(
@@ -114,7 +110,7 @@ def at_scale(guidance: str | None, scale: float | None) -> Rule | str | float | 
 
 
 def _scaled(rule: Rule, scale: float, written: str) -> Rule:
-    names = [f.name for f in fields(rule)] if is_dataclass(rule) else []
+    names: list[str] = [f.name for f in fields(rule)] if is_dataclass(rule) else []
     if "scale" in names:
         return replace(rule, scale=scale)  # type: ignore[type-var]
     if "inner" in names:
@@ -124,15 +120,8 @@ def _scaled(rule: Rule, scale: float, written: str) -> Rule:
 
 def judged(result: Result) -> list[bool] | None:
     """Whether each image shows its prompt, where all prompts are of the scenes world and its reader can read them."""
-    from ..data.scenes.captions import parse as meaning
-    from ..data.scenes.reader import accepts
-
-    prompts = [str(p) for p in result.prompts]
-    if any(p is None or meaning(p) is None for p in prompts) or not _readable(result):
-        return None
-    return [bool(true) for true in accepts(result.images.permute(0, 3, 1, 2).numpy(), prompts)]
-
-
-def _readable(result: Result) -> bool:
     _, height, width, channels = result.images.shape
-    return channels == 3 and height == width and 16 <= height <= 128  # pixels
+    square = channels == 3 and height == width and 16 <= height <= 128  # pixels, as the reader takes them
+    if not square or not readable(list(dict.fromkeys(result.prompts))):
+        return None
+    return [wrong is None for wrong in prompt_truth(result.images, [str(p) for p in result.prompts])]

@@ -25,7 +25,7 @@ SLUG = 60  # characters of a prompt in a file's name
 
 @dataclass(frozen=True, kw_only=True)
 class Sample(Command):
-    """Sample a model: by a prompt, by a file of them, or --unconditional; once, or with the same seeds at several scales."""
+    """Sample a model by a prompt, by a file of them, or by none; once, or with the same seeds at several scales."""
 
     prompt: Positional[str | None] = None  # what to draw, in quotes; a class for a model of classes
     model: str = "scenes-32"  # a shipped model, or the folder of one
@@ -107,12 +107,15 @@ class Sample(Command):
         """With the model's own defaults filled in. Raises UsageError on a rule or a sampler that there is none of."""
         from ..guidance import parse
         from ..samplers import sampler
+        from .runs import at_scale
 
         plain = not (self.scales or self.unconditional or self.negative is not None)  # else None has its own meaning
         guidance = self.guidance or (model.defaults.guidance if plain else None)
         chosen = self.sampler or model.defaults.sampler
         if guidance is not None:
             parse(guidance)
+        for scale in self.scales:
+            at_scale(guidance or "cfg", scale)
         sampler(chosen)
         steps = model.defaults.steps if self.steps is None else self.steps
         return replace(self, guidance=guidance, sampler=chosen, steps=steps, out=self._out())

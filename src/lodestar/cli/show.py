@@ -12,10 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from ..errors import UsageError
 from ..files import write_file, writing
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+
+WIDTH = 160  # characters of a table that goes into a file or a pipe
 
 
 def say(kind: str, message: str) -> None:
@@ -48,17 +51,20 @@ def warnings_as_lines() -> Iterator[None]:
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]], right: Sequence[str] = ()) -> None:
-    """A table on stdout; the columns in `right` are numbers. Left as wide as its words where nobody looks at it."""
+    """A table on stdout; the columns in `right` are numbers."""
     from rich.console import Console
     from rich.table import Table
 
-    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    drawn = Table(box=None, pad_edge=False, header_style="bold", show_header=any(heads))
     for head in heads:
         drawn.add_column(head, justify="right" if head in right else "left", no_wrap=head in right)
     for row in rows:
         drawn.add_row(*map(str, row))
-    console = Console(highlight=False, markup=False)
-    console.print(drawn, width=None if console.is_terminal else 160)
+    width = None if sys.stdout.isatty() else WIDTH
+    console = Console(highlight=False, markup=False, width=width)
+    with console.capture() as captured:
+        console.print(drawn)
+    print("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 @contextmanager
@@ -86,6 +92,8 @@ def check_file(path: Path) -> None:
     with writing(path):
         if path.is_dir():
             raise IsADirectoryError(21, os.strerror(21))
+        if path.exists() and not path.is_file():
+            raise UsageError(f"cannot write {path}: it is no ordinary file, and would be replaced by one")
         check_folder(path.parent)
 
 

@@ -13,8 +13,10 @@ from tyro.conf import Fixed, Suppress, arg
 
 from .. import train as training
 from ..data import Source, open_source
-from ..data.scenes.source import ScenesSource
+from ..data.scenes.source import ScenesSource, prompts
 from ..errors import UsageError
+from ..measure.prompts import measure_prompts
+from ..model import Model
 from ..train import PRESETS, Preset
 from . import parse, show
 from .command import Command
@@ -22,6 +24,8 @@ from .config import plain, read, to_json
 
 SCENES_32 = "scenes-32"  # the preset whose options are shown where none is named
 SCENES = "scenes"  # the data that is in the package
+
+MEASURED = 32  # test prompts, as often as samples are drawn
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,7 @@ class Train(Command):
             resume=self.resume,
             init=self.init,
             device=self.device,
+            measure=_measured if settled.data == SCENES and settled.plan.condition == "text" else None,
             quiet=self.quiet,
         )
         _say(run)
@@ -121,6 +126,10 @@ def _preset(args: list[str]) -> str:
     if chosen.preset is None and chosen.config is not None:
         return str(read(chosen.config, Train.name()).get("preset", SCENES_32))
     return chosen.preset or SCENES_32
+
+
+def _measured(model: Model) -> dict[str, object]:
+    return {"prompt_accuracy": measure_prompts(model, prompts(MEASURED)).share}
 
 
 def _say(run: training.Run) -> None:

@@ -1,6 +1,6 @@
-"""Prompt accuracy: the share of samples that show every object, colour, shape and relation of their prompt, and no more.
+"""Prompt accuracy: the share of samples that show every object, colour, shape and relation of their prompt, no more.
 
-The judge is the exact reader of the scenes world (data/scenes/reader.py), so only prompts of that world can be measured.
+The judge is the exact reader of the scenes world (data/scenes/reader.py): only prompts of that world can be measured.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def measure_prompts(
     seed + 1, ...; the result depends on `batch`. None leaves a choice to the model's defaults.
     """
     if not prompts or batch < 1:
-        raise UsageError(f"measuring takes at least one prompt and a batch of at least 1, got {len(prompts)} and {batch}")
+        raise UsageError(f"measuring takes at least one prompt and a batch of 1, got {len(prompts)} and {batch}")
     wrong: list[str | None] = []
     rows = 0
     for k, start in enumerate(range(0, len(prompts), batch)):

@@ -91,7 +91,9 @@ class TransformerBlock(nn.Module):
         self.attention = Attention(dim, heads)
         self.cross = Attention(dim, heads, context) if context else None
         self.norm2 = nn.LayerNorm(dim) if context else None
-        self.mlp = nn.Sequential(nn.Linear(dim, expand * dim), nn.GELU(approximate="tanh"), nn.Linear(expand * dim, dim))
+        self.mlp = nn.Sequential(
+            nn.Linear(dim, expand * dim), nn.GELU(approximate="tanh"), nn.Linear(expand * dim, dim)
+        )
 
     def forward(self, x: Tensor, vector: Tensor, context: Tensor | None, mask: Tensor | None) -> Tensor:
         scale1, shift1, scale2, shift2 = (m[:, None] for m in self.modulation(vector))

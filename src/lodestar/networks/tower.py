@@ -1,8 +1,7 @@
 """The text tower: trained jointly with the network that reads it, from token ids to context.
 
-Embedding, then convolutions over neighbouring tokens, then self-attention. The convolutions are what makes "red circle"
-one thing early in training: binding an adjective to its noun is local, and attention alone finds it late (measured on
-`scenes`, see docs/training.md).
+Embedding, then convolutions over neighbouring tokens, then self-attention. Which adjective belongs to which noun is a
+matter of neighbours, so the convolutions can tell before attention has learnt where to look.
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ class TokenConvolution(nn.Module):
         self.norm = nn.LayerNorm(dim)
         self.conv = nn.Conv1d(dim, dim, 5, padding=2)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:  # [B, T, D], bool [B, T]
         h = self.conv((self.norm(x) * mask[..., None]).transpose(1, 2)).transpose(1, 2)
         return x + F.gelu(h, approximate="tanh") * mask[..., None]
 
@@ -70,6 +69,6 @@ class TowerBlock(nn.Module):
         self.attention = Attention(dim, heads)
         self.mlp = nn.Sequential(nn.Linear(dim, 2 * dim), nn.GELU(approximate="tanh"), nn.Linear(2 * dim, dim))
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:  # [B, T, D], bool [B, T]
         x = x + self.attention(self.norm1(x), None, mask)
         return x + self.mlp(self.norm2(x))

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ..conditions import Condition, Label, LabelSchema, Schema, Text, TextSchema
 from ..core import Level
+from ..errors import UsageError
 from .layers import LevelEmbedding, ResBlock, SpatialTransformer, _groups
 from .tower import TextTower, TowerConfig
 
@@ -29,6 +30,32 @@ class UNetConfig:
     head: int = 48  # channels an attention head
     vector: int = 256  # width of the modulation vector
     tower: TowerConfig = field(default_factory=TowerConfig)  # for text models
+
+    def __post_init__(self) -> None:
+        if len(self.channels) != len(self.transformers) or not self.channels:
+            raise UsageError(
+                f"channels and transformers must be one for each level, got {self.channels} and {self.transformers}"
+            )
+        if min(self.patch, self.blocks, *self.channels) < 1:
+            raise UsageError(
+                f"patch, blocks and channels must be at least 1, got {self.patch}, {self.blocks}, {self.channels}"
+            )
+        for width, depth in zip(self.channels, self.transformers, strict=True):
+            if depth and width % self.head:
+                raise UsageError(f"{width} channels with transformers do not divide into heads of {self.head}")
+
+    @property
+    def multiple(self) -> int:
+        """The side of an image must be a multiple of this."""
+        return self.patch * 2 ** (len(self.channels) - 1)
+
+
+# From two CPU cores to one GPU; channels of the text tower come on top.
+SIZES = {
+    "small": UNetConfig(channels=(24, 48, 128), transformers=(0, 0, 3), head=32),
+    "medium": UNetConfig(channels=(64, 128, 256), blocks=2, transformers=(0, 1, 2), head=64, vector=384),
+    "large": UNetConfig(channels=(128, 256, 448), blocks=3, transformers=(0, 2, 4), head=64, vector=512),
+}
 
 
 @dataclass(frozen=True)
@@ -107,12 +134,17 @@ class UNet(nn.Module):
         self.norm = nn.GroupNorm(_groups(before), before)
         self.head = nn.Conv2d(before, pixels, 3, padding=1)
         nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
 
     def encode(self, condition: Condition | None, n: int = 1) -> Context:
         """The condition as this network reads it; None is the unconditional model's, for n samples."""
         return self.encoder(condition, n)
 
     def forward(self, x: Tensor, level: Level, context: Context) -> Tensor:
+        if x.shape[-1] % self.config.multiple or x.shape[-2] % self.config.multiple:
+            raise UsageError(
+                f"this network needs sides that are a multiple of {self.config.multiple}, got {list(x.shape)}"
+            )
         vector = self.level(level) + context.vector  # [B, D]
         h = self.stem(F.pixel_unshuffle(x, self.config.patch))  # [B, C0, H/p, W/p]
         skips = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from ..conditions import LabelSchema, Schema, TextSchema, Tokenizer
@@ -11,9 +11,10 @@ from ..core import Kind
 from ..data import Source
 from ..errors import UsageError, unknown
 from ..networks.tower import TowerConfig
-from ..networks.unet import UNetConfig
+from ..networks.unet import SIZES, UNetConfig
 from ..process import Cosine, Flow, LogitNormal, Uniform
 from .config import TrainConfig
+from .weighting import InTermsOf, MinSNR, Weight
 
 TOKENIZER_TEXTS = 20_000  # captions that a tokenizer learns from
 
@@ -35,7 +36,8 @@ class Preset:
     process: Cosine | Flow = field(default_factory=Flow)
     kind: Kind = "flow"
     density: Uniform | LogitNormal = field(default_factory=LogitNormal)
-    min_snr: float = 0.0  # gamma of the Min-SNR weighting; 0: the plain loss
+    loss: Kind | None = None  # in terms of which kind the error is measured; None: of its own
+    min_snr: float = 0.0  # gamma of the Min-SNR weighting; 0: not used
     guidance: str = "cfg(4)"  # and the next two: what the model is sampled with when nothing is asked
     sampler: str = "dpmpp_2m"
     steps: int = 20
@@ -49,16 +51,12 @@ SCENES_32 = Preset(
     train=TrainConfig(
         images=1_000_000, batch=32, optimizer="muon", lr=1e-3, warmup=300, schedule="wsd", ema_half_life=20_000
     ),
-    network=UNetConfig(
-        channels=(48, 128),
-        transformers=(0, 4),
-        patch=2,
-        head=32,
-        tower=TowerConfig(dim=128, convolutions=2, depth=1, head=32),
-    ),
+    network=replace(SIZES["small"], tower=TowerConfig(dim=128, head=32)),
     condition="text",
     null="empty",
     length=24,
+    kind="x0",
+    loss="flow",
     density=LogitNormal(mean=0.5),  # towards noise, where the picture is laid out
 )
 
@@ -75,10 +73,15 @@ CIFAR10 = Preset(
 IMAGES = Preset(
     name="images",
     command="lodestar train --preset images --data DATA --out runs/images",
-    train=TrainConfig(images=100_000, batch=64, lr=1e-3),
-    network=UNetConfig(channels=(32, 64, 128, 192), transformers=(0, 0, 1, 2), tower=TowerConfig(vocab=2048)),
+    train=TrainConfig(images=200_000, batch=32, optimizer="muon", lr=1e-3, warmup=300, schedule="wsd"),
+    network=UNetConfig(
+        channels=(24, 48, 96, 192), transformers=(0, 0, 1, 3), head=32, tower=TowerConfig(vocab=2048, dim=192, head=32)
+    ),
     resolution=64,
     vocab=2048,
+    kind="x0",
+    loss="flow",
+    density=LogitNormal(mean=0.5),
     guidance="cfg(3)",
     licence="see the data's",
 )
@@ -91,6 +94,15 @@ def preset(name: str) -> Preset:
     if name not in PRESETS:
         raise unknown("preset", name, PRESETS)
     return PRESETS[name]
+
+
+def weight_of(preset: Preset) -> Weight | None:
+    """How the loss is weighted. Raises UsageError for two weightings at once."""
+    if preset.loss and preset.min_snr:
+        raise UsageError("give one of loss and min_snr: each is a weighting of its own")
+    if preset.loss:
+        return InTermsOf(preset.kind, preset.loss)
+    return MinSNR(preset.kind, preset.min_snr) if preset.min_snr else None
 
 
 def schema_of(preset: Preset, source: Source, tokenizer: Tokenizer | None = None) -> Schema:

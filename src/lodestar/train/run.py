@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from torch import nn
 
 from ..conditions import LabelSchema, Schema, TextSchema, guidable
 from ..core import generator
-from ..data import Source
+from ..data import Batch, Source
 from ..files import writing
 from ..model import Model, build, load
 from ..request import Prompts
@@ -24,12 +24,11 @@ from .config import TrainConfig
 from .folder import claim, continued, described, plain, record, recorded, recorded_tokenizer, versions
 from .loop import Look, Outcome, loop
 from .precision import Precision, choose
-from .presets import Preset, schema_of
+from .presets import Preset, schema_of, weight_of
 from .repeat import threads
 from .start import take_over, tokenizer_of
 from .task import Denoising
 from .validate import Validation
-from .weighting import MinSNR
 
 _WEIGHTS = 0x77656967687473  # keeps this draw apart from all others of the same seed
 SHOWN = 8  # prompts in a sample strip
@@ -66,7 +65,7 @@ def train(
         resume: go on from the last checkpoint in `out`; it ends bit for bit where an uninterrupted run does.
         init: start from the weights of this model, as far as they fit.
         device: "cpu" keeps it there; None: the best there is.
-        measure: called with the averaged model as often as samples are drawn; what it says is logged.
+        measure: called with the averaged model as often as samples are drawn, and logged.
 
     Ctrl-C and SIGTERM save a checkpoint and the model, and end it. Raises UsageError for what cannot be done.
     """
@@ -86,17 +85,19 @@ def train(
         if taken and not quiet:
             print(f"--init {init}: {taken}", file=sys.stderr)
         task = denoising(preset, model)
-        looks = _looks(preset, task, model, source, out, measure)
-        stream = partial(source.batches, preset.train.batch, preset.train.seed)
+        looks, stream = _looks(preset, task, model, source, out, measure), _stream(preset.train, source)
         outcome = loop(task, stream, preset.train, out, looks=looks, resume=resume, device=device, quiet=quiet)
     return _finished(preset, source, model, outcome, out, perf_counter() - started)
 
 
+def _stream(config: TrainConfig, source: Source) -> Callable[[int], Iterator[Batch]]:
+    return partial(source.batches, config.batch, config.seed)
+
+
 def denoising(preset: Preset, model: Model) -> Denoising:
     """The task that a preset sets a model."""
-    weight = MinSNR(preset.kind, preset.min_snr) if preset.min_snr else None
     seed = preset.train.seed
-    return Denoising(model.network, preset.process, preset.kind, model.schema, preset.density, weight, seed)
+    return Denoising(model.network, preset.process, preset.kind, model.schema, preset.density, weight_of(preset), seed)
 
 
 def new_model(preset: Preset, schema: Schema, resolution: int) -> Model:

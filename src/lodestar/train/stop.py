@@ -25,14 +25,21 @@ def stopping(say: Callable[[str], None]) -> Iterator[Stop]:
         yield stop
         return
 
+    voices: list[threading.Thread] = []
+
     def asked(number: int, _: FrameType | None) -> None:
         stop.asked = signal.Signals(number).name
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        say(f"{stop.asked}: saving after this step (Ctrl-C again ends at once, without saving)")
+        # Not here: the main thread may be in the middle of a print, which cannot be entered twice.
+        text = f"{stop.asked}: saving after this step (Ctrl-C again ends at once, without saving)"
+        voices.append(threading.Thread(target=say, args=(text,)))
+        voices[-1].start()
 
     before = {s: signal.signal(s, asked) for s in _SIGNALS}
     try:
         yield stop
     finally:
+        for voice in voices:
+            voice.join()
         for s, handler in before.items():
             signal.signal(s, handler)

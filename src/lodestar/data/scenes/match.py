@@ -1,8 +1,8 @@
 """Which shape a blob is: least squares over shape, radius, sub-pixel centre, blur and colour.
 
-The reader's second half. With a template t [P, P] and a blob d [3, P, P] (image minus ground), the colour that fits best
-is c = <t, d> / <t, t>, and what it leaves is |d|^2 - |c|^2 |t|^2: neither colour nor strength enters the choice of shape.
-A bank of templates finds the shape; one Gauss-Newton step from the bank's grid finds the rest.
+The reader's second half. With a template t [P, P] and a blob d [3, P, P] (image minus ground), the colour that fits
+best is c = <t, d> / <t, t>, and what it leaves is |d|^2 - |c|^2 |t|^2: neither colour nor strength enters the choice of
+shape. A bank of templates finds the shape; one Gauss-Newton step from the bank's grid finds the rest.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .render import coverage
 from .segment import Blobs, Pixels
@@ -24,6 +23,7 @@ SLACK = 0.88  # radii from SLACK * the least to the most / SLACK
 BLURS = (0.0, 0.4)  # pixels^2, variances: generated edges are softer than rendered ones
 SOFTEST = 1.2  # pixels^2
 SMOOTH = 0.6  # pixels^2: before what a fit leaves is weighed
+TOLERANCE = 25.0  # of 255, Euclidean: a pixel's colour may be this far off
 ROOM = 1.25  # the widest shape reaches this many radii
 
 
@@ -47,7 +47,7 @@ class Pose:
     def pixels(self, side: int) -> Pixels:
         """Coverage [M, P*P], P = side."""
         sharp = coverage(self.shape, self.radius / side, (self.centre + side / 2) / side, side)
-        return _blur(sharp, self.blur.astype(np.float32)).reshape(len(sharp), -1)
+        return _blur(sharp, self.blur.astype(np.float32)).reshape(len(sharp), side * side)
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,8 @@ class Matches:
     radius: Floats  # [M] canvas widths
     centre: Floats  # [M, 2] canvas widths
     colour: Pixels  # [M, 3] fitted, minus the ground
-    left: Pixels  # [M] share of the blob's energy that the fit leaves
-    runner_up: Pixels  # [M] the same for the best template of another shape
+    left: Pixels  # [M] share of the blob's energy that the fit leaves, beyond what TOLERANCE forgives
+    doubt: Pixels  # [M] what the fit leaves, of what the best fit of another shape leaves
 
 
 @cache
@@ -115,10 +115,11 @@ def match(blobs: Blobs) -> tuple[Matches, Pixels]:
     t = pose.pixels(side)
     soft = _smooth(window)
     colour, left = _fit(soft, _smooth(t * own))
-    runner_up = _fit(soft, _smooth(rival.pixels(side) * own))[1]
+    doubt = left / np.maximum(_fit(soft, _smooth(rival.pixels(side) * own))[1], 1e-6)
+    beyond = _beyond(soft, colour, _smooth(t * own))
     x, y = _corner(blobs, side)
     centre = (np.stack((x, y), 1) + side / 2 + pose.centre) / resolution
-    matches = Matches(pose.shape, pose.radius / resolution, centre, colour, left, runner_up)
+    matches = Matches(pose.shape, pose.radius / resolution, centre, colour, beyond, doubt)
     return matches, _unexplained(blobs, colour, t, side)
 
 
@@ -142,7 +143,7 @@ def _windows(blobs: Blobs, side: int) -> tuple[Pixels, Pixels]:
     own = owner == blobs.name[:, None, None]
     cut = np.stack([np.pad(blobs.difference[:, c], pad)[i, y, x] for c in range(3)], 1) * own[:, None]
     free = (own | (owner == 0)).astype(np.float32)
-    return cut.reshape(len(own), 3, -1), free.reshape(len(own), -1)
+    return cut.reshape(len(own), 3, side * side), free.reshape(len(own), side * side)
 
 
 def _grey(window: Pixels) -> Pixels:
@@ -181,6 +182,13 @@ def _fit(window: Pixels, t: Pixels) -> tuple[Pixels, Pixels]:
     colour = np.einsum("mcp,mp->mc", window, t) / square[:, None]
     energy = np.maximum((window**2).sum((1, 2)), 1e-6)
     return colour, np.maximum(1 - (colour**2).sum(1) * square / energy, 0)
+
+
+def _beyond(window: Pixels, colour: Pixels, t: Pixels) -> Pixels:
+    """The share [M] of the blob's energy that the fit leaves, where it misses a pixel by more than TOLERANCE."""
+    miss = np.sqrt(((window - colour[..., None] * t[:, None]) ** 2).sum(1))  # [M, P*P]
+    energy = np.maximum((window**2).sum((1, 2)), 1e-6)
+    return np.asarray((np.maximum(miss - TOLERANCE, 0) ** 2).sum(1) / energy)
 
 
 def _smooth(x: Pixels) -> Pixels:

@@ -119,10 +119,10 @@ def _gather(difference: Pixels, cover: Pixels, names: Labels, owner: Labels, lea
     side = cover.shape[-1]
     at = np.flatnonzero(owner)
     whose, weight = owner.ravel()[at], cover.ravel()[at].astype(np.float64)
-    name, row = np.unique(whose, return_inverse=True)
+    name, row = np.unique(whose.astype(np.int64), return_inverse=True)
     mass = np.bincount(row, weight)
     x = np.bincount(row, weight * (at % side)) / np.maximum(mass, 1e-9)
     y = np.bincount(row, weight * (at // side % side)) / np.maximum(mass, 1e-9)
     kept = mass >= least
-    image = (name.astype(np.int64) - 1) // side**2
+    image = (name - 1) // side**2
     return Blobs(difference, cover, owner, name[kept], image[kept], x[kept], y[kept])

@@ -1,10 +1,10 @@
 """The embedded world as a source of training data, and its test prompts: which indices are whose.
 
-    0 ...          held-out scenes, for the validation loss
-    1 x 2^32 ...   test prompts of combinations that training shows
-    2 x 2^32 ...   test prompts, each with a combination that training never shows
-    3 x 2^32 ...   captions for the tokenizer
-    k x 2^40 ...   training; k >= 1 is a hash of the seed
+0 ...          held-out scenes, for the validation loss
+1 x 2^32 ...   test prompts of combinations that training shows
+2 x 2^32 ...   test prompts, each with a combination that training never shows
+3 x 2^32 ...   captions for the tokenizer
+k x 2^40 ...   training; k >= 1 is a hash of the seed
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class ScenesSource:
 
 
 def prompts(n: int, composition: bool = False, start: int = 0) -> list[str]:
-    """n test prompts, from number `start`: of combinations that training shows, or each with one that it never shows."""
+    """n test prompts from number `start` on: of combinations that training shows, or each with one it never shows."""
     return captions(draw(_range((COMPOSED if composition else SEEN) + start, n), held_out=composition))
 
 

@@ -64,7 +64,7 @@ def _resized(claim: Claim, rng: np.random.Generator) -> Claim | None:
 
 
 def _with(claim: Claim, k: int, thing: Thing) -> Claim:
-    return replace(claim, things=claim.things[:k] + (thing,) + claim.things[k + 1 :])
+    return replace(claim, things=(*claim.things[:k], thing, *claim.things[k + 1 :]))
 
 
 def _other(known: Sequence[str], than: str, rng: np.random.Generator) -> str:

@@ -1,0 +1,56 @@
+"""`lodestar info` and `lodestar rules`."""
+
+import json
+
+from lodestar.cli import main
+from lodestar.cli.info import lines
+from lodestar.cli.rules import source
+from lodestar.guidance import RULES
+from lodestar.samplers import SAMPLERS
+
+
+def test_info_tells_all_that_the_model_tells(tiny_model, tmp_path, capsys):
+    assert main(["info", str(tiny_model), "--json", str(tmp_path / "info.json")]) == 0
+    out = capsys.readouterr().out
+    known = json.loads((tmp_path / "info.json").read_text())["model"]
+    for word in ("name", "schema.kind", "null", "drop", "guidance", "measured", "recipe", "licence", "parameters"):
+        assert word in out
+        assert word.split(".")[0] in known
+    assert "text" in out
+
+
+def test_info_shows_a_table_a_row_a_line():
+    measured = {"table": [{"scale": 1.0, "seen": 0.5}, {"scale": 2.0, "seen": 0.75}], "prompts": 1000}
+    assert list(lines({"measured": measured, "recipe": {"preset": {"train": {"lr": 1e-3}}}, "licence": None})) == [
+        ("measured.table", "scale 1, seen 0.5"),
+        ("measured.table", "scale 2, seen 0.75"),
+        ("measured.prompts", "1000"),
+        ("recipe.preset", "train (lr 0.001)"),
+        ("licence", "-"),
+    ]
+
+
+def test_every_rule_and_sampler_is_listed_with_its_source(tmp_path, capsys):
+    assert main(["rules", "--json", str(tmp_path / "rules.json")]) == 0
+    out = capsys.readouterr().out
+    found = json.loads((tmp_path / "rules.json").read_text())
+    assert [r["name"] for r in found["rules"]] == sorted(RULES)
+    assert [s["name"] for s in found["samplers"]] == sorted(SAMPLERS)
+    assert all(r["about"] and r["source"] for r in (*found["rules"], *found["samplers"]))
+    assert "cfg(scale=4)" in out
+    assert "scale=1" in out
+    assert "interval(inner, lo=0.28, hi=5.42)" in out
+    assert "arXiv:2207.12598" in out
+    assert "ancestral(noise_mix=0.3)" in out
+
+
+def test_a_source_is_what_follows_the_first_sentence():
+    assert source("Some guidance. A & B 2022,\narXiv:1, eq. 6.\n\nMore.") == "A & B 2022, arXiv:1, eq. 6."
+    assert source("Nobody's") == "Nobody's"
+
+
+def test_both_can_be_run_dry(tiny_model, capsys):
+    assert main(["info", str(tiny_model), "--dry-run"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"command": "info", "json": None, "model": str(tiny_model)}
+    assert main(["rules", "--dry-run"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"command": "rules", "json": None}

@@ -1,0 +1,183 @@
+"""`lodestar sample`: pictures, tables, JSON, and what is refused before anything runs."""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from lodestar import read_recipe
+from lodestar.cli import main
+from lodestar.cli.runs import at_scale
+from lodestar.data.scenes.source import ScenesSource
+from lodestar.errors import UsageError
+from lodestar.generate import sample as honest
+
+PROMPT = "a red circle above a blue square"
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def sample(tiny_model):
+    """Runs the command on the tiny model; gives the exit code."""
+
+    def run(*args):
+        return main(["sample", "--model", str(tiny_model), "--n", "2", *map(str, args)])
+
+    return run
+
+
+def results(path="out.json"):
+    return json.loads(Path(path).read_text())
+
+
+def left():
+    """The files that are there."""
+    return sorted(str(p) for p in Path().rglob("*") if p.is_file())
+
+
+def test_a_prompt_gives_a_picture_with_its_recipe_and_a_table(sample, capsys):
+    assert sample(PROMPT, "--guidance", "cfg(2)", "--out", "strip.png", "--json", "out.json") == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert [word for word in ("cfg(2)", "prompt accuracy", "evaluations", "seconds") if word not in out] == []
+    run = results()["runs"][0]
+    assert (run["guidance"], run["evaluations"], run["evaluations_per_image"]) == ("cfg(2)", 2 * 2 * 3, 6)
+    assert read_recipe("strip.png")["seeds"] == [0, 1]
+    assert left() == ["out.json", "strip.png"]
+
+
+def test_scales_share_seeds_and_give_one_picture_with_a_row_for_each(sample, capsys):
+    assert sample(PROMPT, "--scales", 0, 1, 4, "--out", "strip.png", "--json", "out.json") == 0
+    runs = results()["runs"]
+    assert [(r["scale"], r["w"], r["evaluations_per_image"]) for r in runs] == [(0, -1, 3), (1, 0, 3), (4, 3, 6)]
+    assert read_recipe("strip.png")["guidance"] == ["cfg(0)", "cfg(1)", "cfg(4)"]
+    assert sample(PROMPT, "--scales", 1, "--out", "one.png") == 0
+    assert Image.open("strip.png").height > 2 * Image.open("one.png").height
+    assert "scale" in capsys.readouterr().out
+
+
+def test_scales_take_the_rule_in_guidance(sample):
+    assert sample(PROMPT, "--guidance", "rescale(cfg(9), phi=.5)", "--scales", 2, 3, "--json", "out.json") == 0
+    assert [r["guidance"] for r in results()["runs"]] == ["rescale(cfg(2), phi=0.5)", "rescale(cfg(3), phi=0.5)"]
+
+
+def test_scales_with_a_negative_prompt_guide_away_from_it(sample):
+    assert sample("a green star", "--negative", "a red circle", "--scales", 3, "--json", "out.json") == 0
+    assert results()["runs"][0]["guidance"] == "negative(3)"
+
+
+def test_a_rule_without_a_scale_is_refused_with_scales(monkeypatch):
+    @dataclass(frozen=True)
+    class Bare:
+        pass
+
+    assert at_scale(None, 3.0) == 3.0
+    assert at_scale("cfg(2)", None) == "cfg(2)"
+    monkeypatch.setattr("lodestar.cli.runs.parse", lambda _: Bare())
+    with pytest.raises(UsageError, match="bare has none: use cfg"):
+        at_scale("bare", 3.0)
+
+
+def test_accuracy_is_told_of_scenes_prompts_alone(sample, capsys):
+    assert sample("a green star its friends", "--json", "out.json") == 0
+    out, err = capsys.readouterr()
+    assert "prompt accuracy" not in out
+    assert "prompt_accuracy" not in results()["runs"][0]
+    assert "lodestar: warning: the model never saw in training: its, friends\n" in err
+
+
+def test_a_warning_comes_once_however_many_scales(sample, capsys):
+    assert sample("a green friend", "--scales", 1, 2, 3) == 0
+    assert capsys.readouterr().err.count("never saw") == 1
+
+
+def test_accuracy_is_the_exact_readers(sample, monkeypatch):
+    """With a model that draws what it is told, every image is right."""
+    batch = ScenesSource(32).held_out(1)
+
+    def draws(model, prompts, **others):
+        done = honest(model, prompts, **others)
+        return replace(done, images=batch.images.permute(0, 2, 3, 1).expand(len(done.seeds), -1, -1, -1))
+
+    monkeypatch.setattr("lodestar.model.sample", draws)
+    assert sample(batch.texts[0], "--json", "out.json") == 0
+    assert results()["runs"][0]["prompt_accuracy"] == 1
+
+
+def test_unconditional(sample):
+    assert sample("--unconditional", "--json", "out.json") == 0
+    assert results()["runs"][0]["evaluations_per_image"] == 3
+    assert "sample.png" in left()
+
+
+def test_a_file_of_prompts_gives_a_folder_and_an_index(sample):
+    Path("prompts.txt").write_text(f"# mine\n{PROMPT}\n\n  a green star!  \n", encoding="utf-8")
+    assert sample("--prompts", "prompts.txt", "--out", "all", "--guidance", "cfg([2, 1])") == 0
+    names = ["0001-a-red-circle-above-a-blue-square.png", "0002-a-green-star.png"]
+    assert left() == [*(f"all/{n}" for n in names), "all/index.json", "prompts.txt"]
+    index = results("all/index.json")
+    assert [(p["prompt"], p["seeds"]) for p in index["pictures"]] == [(PROMPT, [0, 1]), ("a green star!", [0, 1])]
+    assert read_recipe(f"all/{names[1]}")["prompts"] == ["a green star!"]
+
+
+def test_a_prompt_gives_the_same_images_alone_and_in_a_file(sample):
+    Path("prompts.txt").write_text(f"a green star\n{PROMPT}\n")
+    assert sample("--prompts", "prompts.txt", "--out", "all", "--guidance", "cfg(2)") == 0
+    assert sample(PROMPT, "--out", "one.png", "--guidance", "cfg(2)") == 0
+    one, other = (Image.open(p).tobytes() for p in ("one.png", "all/0002-a-red-circle-above-a-blue-square.png"))
+    assert one == other
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        ((), "give a prompt in quotes, or --unconditional"),
+        (("",), "give a prompt in quotes, or --unconditional"),
+        (("x", "--unconditional"), "give one of PROMPT, --prompts FILE and --unconditional"),
+        (("x", "--n", 0), "--n must be a whole number of at least 1, got 0"),
+        (("x", "--steps", 0), "--steps must be a whole number of at least 1, got 0"),
+        (("x", "--scales", "nan"), "scale must be finite, got nan"),
+        (("x", "--guidance", "cfg(much)"), "scale must be finite, got 'much'"),
+        (("x", "--guidance", "cfgg(4)"), "unknown rule 'cfgg': did you mean 'cfg'?"),
+        (("x", "--guidance", "cfg(scal=4)"), "unknown field of cfg 'scal': did you mean 'scale'?"),
+        (("x", "--sampler", "dddim"), "unknown sampler 'dddim': did you mean 'ddim'?"),
+        (("x", "--model", "tinny"), "unknown model 'tinny'"),
+        (("x", "--device", "teapot"), "device 'teapot' cannot be used"),
+        (("--prompts", "none.txt"), "cannot read --prompts none.txt: No such file"),
+        (("x", "--out", "strip.jpg"), "--out strip.jpg must end in .png"),
+        (("x", "--out", "folder.png"), "cannot write folder.png: Is a directory"),
+        (("x", "--out", "file/strip.png"), "cannot write file: Not a directory"),
+        (("x", "--json", "folder.png"), "cannot write folder.png: Is a directory"),
+        (("x", "--json", "/dev/null"), "cannot write /dev/null: it is no ordinary file"),
+        (("x", "--json", "/proc/nothing/out.json"), "cannot write /proc/nothing"),
+        (("--prompts", "file", "--out", "file"), "cannot write file: Not a directory"),
+    ],
+)
+def test_mistakes_are_refused_before_anything_is_sampled(sample, capsys, monkeypatch, args, said):
+    Path("folder.png").mkdir()
+    Path("file").write_text("a green star")
+    monkeypatch.setattr("lodestar.generate._Job.run", None)  # sampling would fail
+    assert sample(*args) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"lodestar: error: {said}")
+    assert err.count("\n") == 1
+    assert left() == ["file"]
+
+
+def test_a_full_disk_leaves_what_was_there(sample, capsys, monkeypatch):
+    Path("strip.png").write_bytes(b"before")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("lodestar.files.os.fsync", full)
+    assert sample("a green star", "--out", "strip.png", "--json", "out.json") == 2
+    assert "No space left on device" in capsys.readouterr().err
+    assert left() == ["strip.png"]
+    assert Path("strip.png").read_bytes() == b"before"
