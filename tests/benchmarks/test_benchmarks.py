@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 import torch
+
+from benchmarks import importing, sampling
 from benchmarks.interleave import interleaved, ratio, series
 from benchmarks.options import Options
 from benchmarks.report import Finding, Report
-
-from benchmarks import importing, sampling
 
 ROOT = Path(__file__).parents[2]
 QUICK = Options(quick=True)
@@ -100,7 +100,6 @@ def test_the_peer_is_as_large_reads_all_it_is_given_and_trains_its_ends_apart():
     pytest.importorskip("diffusers", reason="a peer to compare with: the extra 'parity' has it")
     from benchmarks.peer import CLOSE, as_large_as, parameters
     from benchmarks.subjects import subject
-
     from lodestar.train import preset
     from lodestar.train.muon import hidden
 

@@ -338,7 +338,7 @@ def test_a_hub_set_is_loaded_by_name(monkeypatch, tmp_path):
     monkeypatch.setattr(huggingface_hub.HfApi, "dataset_info", lambda *_, **__: None)
     monkeypatch.setattr(huggingface_hub, "is_offline_mode", lambda: False)
     monkeypatch.setattr(datasets, "load_dataset", loaded)
-    source = open_source("someone/pictures", 8, Reading(config="small", cache=tmp_path))
+    source = open_source("someone/pictures", 8, Reading(subset="small", cache=tmp_path))
     assert asked == [("someone/pictures", "small", False, str(tmp_path))]
     assert batches(source, 1)[0].texts == ["x"] * 4
 

@@ -9,7 +9,7 @@ from lodestar.conditions import Label, LabelSchema, TextSchema
 from lodestar.core import Level
 from lodestar.networks.unet import SIZES, Context, UNet, UNetConfig
 from lodestar.process import Flow
-from tests.tiny import CONFIG, LABEL, TEXT, tiny
+from tiny import CONFIG, LABEL, TEXT, tiny
 
 B = 3
 

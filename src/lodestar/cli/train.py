@@ -12,7 +12,7 @@ import tyro
 from tyro.conf import Fixed, Suppress, arg
 
 from .. import train as training
-from ..data import Source, open_source
+from ..data import Reading, Source, open_source
 from ..data.scenes.source import ScenesSource, prompts
 from ..errors import UsageError
 from ..measure.prompts import measure_prompts
@@ -55,6 +55,7 @@ class Train(Command):
     images: int | None = None  # train on so many images (--train.images)
     device: str | None = None  # cpu keeps it there; by default the best there is
     quiet: bool = False  # no progress bar
+    reading: Annotated[Reading, arg(name="")] = field(default_factory=Reading)
     plan: Annotated[Plan, arg(name="")] = field(default_factory=lambda: plan_of(PRESETS[SCENES_32]))
 
     @classmethod
@@ -109,7 +110,7 @@ class Train(Command):
     def _source(self) -> Source:
         if self.data == SCENES:
             return ScenesSource(self.plan.resolution)
-        return open_source(str(self.data), self.plan.resolution)
+        return open_source(str(self.data), self.plan.resolution, self.reading)
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def open_source(data: str | Path, resolution: int, reading: Reading | None = Non
 
 
 def _open(data: str, reading: Reading) -> _Opened:
-    splits = load(data, config=reading.config, streaming=reading.streaming, cache=reading.cache)
+    splits = load(data, config=reading.subset, streaming=reading.streaming, cache=reading.cache)
     name = training_split(list(splits), reading.split)
     other = validation_split(list(splits), name)
     columns = _columns(data, splits[name], reading)

@@ -12,7 +12,7 @@ class Reading:
     """Choices for open_source."""
 
     split: str | None = None  # the one to train on; by default train
-    config: str | None = None  # of a Hub data set that has several
+    subset: str | None = None  # of a Hub data set that has several
     image_column: str | None = None  # by default the one that holds images
     caption_column: str | None = None  # by default text, caption, ..., or the only column of text
     label_column: str | None = None  # by default label, class, ..., or the first column of declared classes

@@ -25,7 +25,7 @@ class LevelEmbedding(nn.Module):
 
 
 class Modulation(nn.Module):
-    """`parts` vectors per sample from the conditioning vector, zero at the start (adaLN-zero, DiT, arXiv:2212.09748)."""
+    """`parts` vectors a sample from the conditioning vector, zero at the start (adaLN-zero: DiT, arXiv:2212.09748)."""
 
     def __init__(self, vector: int, dim: int, parts: int) -> None:
         super().__init__()
@@ -90,6 +90,9 @@ class TransformerBlock(nn.Module):
         self.norm1, self.norm3 = (nn.LayerNorm(dim, elementwise_affine=False) for _ in range(2))
         self.attention = Attention(dim, heads)
         self.cross = Attention(dim, heads, context) if context else None
+        if self.cross is not None:  # so that a text condition added to a trained network changes nothing at first
+            nn.init.zeros_(self.cross.out.weight)
+            nn.init.zeros_(self.cross.out.bias)
         self.norm2 = nn.LayerNorm(dim) if context else None
         self.mlp = nn.Sequential(
             nn.Linear(dim, expand * dim), nn.GELU(approximate="tanh"), nn.Linear(expand * dim, dim)

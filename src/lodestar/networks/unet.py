@@ -1,7 +1,7 @@
 """A U-Net for 16 to 64 pixels: text by cross-attention, labels and noise level by modulation.
 
-Raw network: F(x, level, context) -> [B, C, H, W] in whatever kind the model declares. Each level of the U-Net halves the
-side; the lowest may hold transformer blocks, where most of the thinking is cheap.
+Raw network: F(x, level, context) -> [B, C, H, W] in whatever kind the model declares. Each level of the U-Net halves
+the side; the lower ones may hold transformer blocks, where pixels are few and thinking is cheap.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ def orthogonalised(matrix: Tensor) -> Tensor:
     x = x / (x.norm() + 1e-7)
     for _ in range(ROUNDS):
         gram = x @ x.T
-        x = A * x + (B * gram + C * gram @ gram) @ x
+        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=B, alpha=C), x, beta=A)  # A x + (B G + C G G) x
     return x.T if matrix.shape[0] > matrix.shape[1] else x
 
 

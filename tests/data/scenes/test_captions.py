@@ -79,7 +79,15 @@ def test_parse(text: str, claim: Claim) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "a cat", "red circle", "a red circle above", "a circle red", "a red circle on pink", "a red circle a blue star"],
+    [
+        "",
+        "a cat",
+        "red circle",
+        "a red circle above",
+        "a circle red",
+        "a red circle on pink",
+        "a red circle a blue star",
+    ],
 )
 def test_other_texts_are_not_of_this_world(text: str) -> None:
     assert parse(text) is None

@@ -23,7 +23,7 @@ def readings(n: int, resolution: int, blur: float = 0.0) -> tuple[list[Reading],
 
 
 @pytest.mark.parametrize(
-    ("resolution", "n", "blur"), [(32, 3000, 0.0), (32, 1000, 0.7), (24, 1000, 0.0), (48, 600, 1.0), (64, 600, 0.0)]
+    ("resolution", "n", "blur"), [(32, 2000, 0.0), (32, 1000, 0.7), (24, 1000, 0.0), (48, 600, 1.0), (64, 600, 0.0)]
 )
 def test_the_errors_of_the_reader(resolution: int, n: int, blur: float) -> None:
     got, said = readings(n, resolution, blur)
@@ -49,9 +49,7 @@ def test_at_16_pixels_it_reaches_its_limit() -> None:
     got, said = readings(600, 16)
     assert np.mean([agrees(r, c) for r, c in zip(got, said, strict=True)]) > 0.9
     rng = np.random.default_rng(0)
-    assert not any(
-        agrees(r, false) for r, c in zip(got, said, strict=True) for false in variants(c, rng).values()
-    )
+    assert not any(agrees(r, false) for r, c in zip(got, said, strict=True) for false in variants(c, rng).values())
 
 
 def test_it_measures_centre_and_radius() -> None:
@@ -82,9 +80,9 @@ def test_slightly_off_colours_do_not_matter(colour: str, off: float) -> None:
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_uneven_colours_do_not_matter(shape: str) -> None:
-    """A wave of 15 of 255 over the whole picture, as generated pictures have."""
+    """Slow waves of up to 16 of 255 over the whole picture, as generated pictures have."""
     image = painted((cover(shape), "red"), ground=160).astype(float)
-    wave = 15 * np.sin(np.arange(32) * 0.7)
+    wave = 8 * np.sin(np.arange(32) * 0.7)
     spoiled = np.clip(image + wave + wave[:, None], 0, 255).astype(np.uint8)
     assert shows(spoiled, f"a red {shape}") is None
 
@@ -206,14 +204,11 @@ def test_a_place_is_checked() -> None:
 
 
 def test_an_image_is_read_alone() -> None:
-    images = noisy(render(some(60), 32))
-    assert read(images, chunk=7) == [read(images[i : i + 1])[0] for i in range(60)] or _close(images)
-
-
-def _close(images: NDArray[np.uint8]) -> bool:
-    """The same but for rounding, which a product of matrices may do by its size."""
-    pairs = zip(read(images, chunk=7), (read(images[i : i + 1])[0] for i in range(60)), strict=True)
-    return all([o.shape for o in a.objects] == [o.shape for o in b.objects] for a, b in pairs)
+    """Objects do not depend on the batch; positions only by rounding, which differs with the size of a product."""
+    images = noisy(render(some(30), 32))
+    for many, one in zip(read(images, chunk=7), (read(images[i : i + 1])[0] for i in range(30)), strict=True):
+        assert [(o.colour, o.shape) for o in many.objects] == [(o.colour, o.shape) for o in one.objects]
+        assert [o.centre for o in many.objects] == [pytest.approx(o.centre, abs=1e-3) for o in one.objects]
 
 
 @pytest.mark.parametrize("shape", [(2, 32, 32, 3), (3, 32, 32), (1, 3, 32, 24)])

@@ -1,7 +1,7 @@
 """What a caption says of a scene, in words and back: `Claim` is the caption's meaning.
 
     caption  := things [" on " background]
-    things   := thing " " place  |  thing  |  thing link thing  |  thing link thing " and " thing  |  thing ", " thing " and " thing
+    things   := thing  |  thing " " place  |  thing link thing  |  thing (link | ", ") thing " and " thing
     thing    := "a" [" small" | " large"] " " colour " " shape
     link     := " above " | " below " | " left of " | " right of " | " and "
     place    := "at the top" | "at the bottom left" | ... | "in the centre"
@@ -92,12 +92,10 @@ def relation_of(a: np.ndarray, b: np.ndarray, dominant: float = 1.0) -> str | No
 
 def place_of(centre: np.ndarray) -> str | None:
     """The place [2] in words: thirds of the canvas; None near a border between two."""
-    cell = []
-    for c in centre:
-        if min(abs(c - THIRDS[0]), abs(c - THIRDS[1])) < UNCLEAR:
-            return None
-        cell.append(int(np.searchsorted(THIRDS, c)))
-    return _PLACE_NAMES[tuple(cell)]
+    if min(abs(c - third) for c in centre for third in THIRDS) < UNCLEAR:
+        return None
+    column, row = (int(i) for i in np.searchsorted(THIRDS, centre))
+    return _PLACE_NAMES[column, row]
 
 
 THIRDS = (0.38, 0.62)  # an object keeps off the edges, so the outer thirds are wider than a third

@@ -23,7 +23,7 @@ SLACK = 0.88  # radii from SLACK * the least to the most / SLACK
 BLURS = (0.0, 0.4)  # pixels^2, variances: generated edges are softer than rendered ones
 SOFTEST = 1.2  # pixels^2
 SMOOTH = 0.6  # pixels^2: before what a fit leaves is weighed
-TOLERANCE = 25.0  # of 255, Euclidean: a pixel's colour may be this far off
+TOLERANCE = 12.0  # of 255, Euclidean: a pixel may be this far off the fitted colour for nothing
 ROOM = 1.25  # the widest shape reaches this many radii
 
 
@@ -115,7 +115,7 @@ def match(blobs: Blobs) -> tuple[Matches, Pixels]:
     t = pose.pixels(side)
     soft = _smooth(window)
     colour, left = _fit(soft, _smooth(t * own))
-    doubt = left / np.maximum(_fit(soft, _smooth(rival.pixels(side) * own))[1], 1e-6)
+    doubt = (left / np.maximum(_fit(soft, _smooth(rival.pixels(side) * own))[1], 1e-6)).astype(np.float32)
     beyond = _beyond(soft, colour, _smooth(t * own))
     x, y = _corner(blobs, side)
     centre = (np.stack((x, y), 1) + side / 2 + pose.centre) / resolution

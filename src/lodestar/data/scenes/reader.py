@@ -1,8 +1,8 @@
 """The exact reader of `scenes`: from pixels back to objects, and whether a caption is true of a picture.
 
 It is strict (every object of the caption, nothing more, each a well-formed shape of a nameable colour) and fair (edges
-may be soft, and colours some 25 of 255 off). It is meant for 24 pixels a side and more: at 16, where a ring is one pixel
-wide, it refuses one true picture in thirty. tests/data/scenes/test_reader.py measures its errors.
+may be soft, and an object's colour some 25 of 255 off). It is meant for 24 pixels a side and more: at 16, where a ring
+is one pixel wide, it refuses one true picture in thirty. tests/data/scenes/test_reader.py measures its errors.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from .world import BACKGROUNDS, COLOURS, LARGE, SHAPES, SMALL
 
 OFF_COLOUR = 60.0  # of 255, Euclidean: farther than this from the nearest named colour, a colour has no name
 LEAST = 0.012  # of the canvas: a blob that covers less is no object but dirt
-SHAPE_LEFT = 0.003  # share of an object's energy that its shape may leave unexplained
+SHAPE_LEFT = 0.005  # share of an object's energy that its shape may leave unexplained
+RADII = (0.12, 0.23)  # canvas widths: outside, no object of this world
 DOUBT = 0.6  # the best shape must leave less than this share of what the next best leaves
-DIRT = 48.0  # of 255, Euclidean, mean of 3x3 pixels: what a clean picture leaves unexplained stays below
+DIRT = 42.0  # of 255, Euclidean, mean of 3x3 pixels: what a clean picture leaves unexplained stays below
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Reading:
         return "dirt" if self.dirt > DIRT else None
 
 
-def read(images: NDArray[np.uint8], chunk: int = 500) -> list[Reading]:
+def read(images: NDArray[np.uint8], chunk: int = 200) -> list[Reading]:
     """What each of the images [N, 3, H, H] shows. `chunk` bounds the memory."""
     if images.ndim != 4 or images.shape[1] != 3 or images.shape[2] != images.shape[3] or images.dtype != np.uint8:
         raise UsageError(f"the reader takes square uint8 images [N, 3, H, H], got {images.dtype} {list(images.shape)}")
@@ -81,7 +82,7 @@ def _read(images: NDArray[np.uint8]) -> list[Reading]:
 
 def _found(matches: Matches, m: int, ground: Pixels) -> Found:
     left, radius = float(matches.left[m]), float(matches.radius[m])
-    sure = left < SHAPE_LEFT and matches.doubt[m] < DOUBT
+    sure = left < SHAPE_LEFT and matches.doubt[m] < DOUBT and RADII[0] < radius < RADII[1]
     shape = SHAPES[matches.shape[m]] if sure else None
     size = "large" if radius > (SMALL[1] + LARGE[0]) / 2 else "small"
     x, y = matches.centre[m]

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from .world import BACKGROUNDS, COLOURS, MOST, SHAPES, Floats, Scenes
 
-Distance = Callable[[Floats, Floats], Floats]
+Singles = NDArray[np.float32]
+Distance = Callable[[Singles, Singles], Singles]  # x and y in radii to the signed distance in radii
 
 _PALETTE = np.array(list(COLOURS.values()), dtype=np.float32)
 _GROUND = np.array(list(BACKGROUNDS.values()), dtype=np.float32)
@@ -20,7 +21,8 @@ _GROUND = np.array(list(BACKGROUNDS.values()), dtype=np.float32)
 
 def render(scenes: Scenes, resolution: int) -> NDArray[np.uint8]:
     """Images [N, 3, H, W] of these scenes, H = W = resolution."""
-    image = np.broadcast_to(_GROUND[scenes.background][:, :, None, None], (len(scenes), 3, resolution, resolution)).copy()
+    ground = _GROUND[scenes.background][:, :, None, None]
+    image = np.broadcast_to(ground, (len(scenes), 3, resolution, resolution)).copy()
     for k in range(MOST):
         rows = np.flatnonzero(scenes.count > k)
         cover = coverage(scenes.shape[rows, k], scenes.radius[rows, k], scenes.centre[rows, k], resolution)
@@ -43,34 +45,34 @@ def coverage(shape: NDArray[np.int64], radius: Floats, centre: Floats, resolutio
     return np.clip(0.5 - d * r * resolution, 0, 1)
 
 
-def _circle(x: Floats, y: Floats) -> Floats:
+def _circle(x: Singles, y: Singles) -> Singles:
     return np.sqrt(x * x + y * y) - 1
 
 
-def _ring(x: Floats, y: Floats) -> Floats:
+def _ring(x: Singles, y: Singles) -> Singles:
     return np.abs(np.sqrt(x * x + y * y) - 0.78) - 0.24
 
 
-def _box(x: Floats, y: Floats, w: float, h: float) -> Floats:
+def _box(x: Singles, y: Singles, w: float, h: float) -> Singles:
     p, q = np.abs(x) - w, np.abs(y) - h
     return np.sqrt(np.maximum(p, 0) ** 2 + np.maximum(q, 0) ** 2) + np.minimum(np.maximum(p, q), 0)
 
 
-def _square(x: Floats, y: Floats) -> Floats:
+def _square(x: Singles, y: Singles) -> Singles:
     return _box(x, y, 0.88, 0.88)
 
 
-def _cross(x: Floats, y: Floats) -> Floats:
+def _cross(x: Singles, y: Singles) -> Singles:
     return np.minimum(_box(x, y, 1.0, 0.32), _box(x, y, 0.32, 1.0))
 
 
-def _triangle(x: Floats, y: Floats) -> Floats:
+def _triangle(x: Singles, y: Singles) -> Singles:
     """Apex up; three half-planes. Its centroid is the centre, so it reaches 1.2 up and 0.6 down."""
-    slope = np.sqrt(3.0, dtype=np.float32) / 2
+    slope = np.float32(np.sqrt(3.0) / 2)
     return np.maximum(y - 0.6, slope * np.abs(x) - 0.5 * y - 0.6)
 
 
-def _star(x: Floats, y: Floats) -> Floats:
+def _star(x: Singles, y: Singles) -> Singles:
     """Five points, one up: the exact distance to a pentagram's outline by folding the plane onto half a point."""
     outer, inner = 1.15, 0.5
     a = np.mod(np.arctan2(x, -y) + np.pi / 5, 2 * np.pi / 5) - np.pi / 5
