@@ -3,8 +3,11 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from tiny import tiny
+
+torch.set_num_threads(1)  # a thread more costs small tensors more time than it saves, by far when cores are busy
 
 
 @pytest.fixture(scope="session")

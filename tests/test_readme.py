@@ -62,7 +62,7 @@ def shortened(command: str) -> list[str]:
     return [*args, *SHORT.split(), *small.split(), "--quiet"]
 
 
-def test_every_command_runs_in_order(desk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_command_runs(desk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(desk)
     ran = []
     for command in commands():

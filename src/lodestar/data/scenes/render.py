@@ -50,7 +50,7 @@ def _circle(x: Singles, y: Singles) -> Singles:
 
 
 def _ring(x: Singles, y: Singles) -> Singles:
-    return np.abs(np.sqrt(x * x + y * y) - 0.78) - 0.24
+    return np.abs(np.sqrt(x * x + y * y) - np.float32(0.78)) - np.float32(0.24)
 
 
 def _box(x: Singles, y: Singles, w: float, h: float) -> Singles:

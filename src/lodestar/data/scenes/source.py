@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ...errors import UsageError
 from ..source import Batch
@@ -23,6 +25,7 @@ from .world import BACKGROUNDS, COLOURS, COUNTS, HELD_OUT, SHAPES, Ints, draw, u
 
 VALIDATION, SEEN, COMPOSED, WORDS, TRAINING = 0, 1 << 32, 2 << 32, 3 << 32, 1 << 40
 LEAST, MOST = 16, 128  # pixels a side
+TOGETHER = 512  # scenes drawn in one go, for speed alone
 
 
 @dataclass(frozen=True)
@@ -46,15 +49,15 @@ class ScenesSource:
 
     def batches(self, size: int, seed: int, start: int = 0) -> Iterator[Batch]:
         """Batches of steps start, start + 1, ... without end; each is a function of (size, seed, step)."""
-        first = _training(seed)
-        step = start
-        while True:
-            yield self._batch(_range(first + step * size, size))
-            step += 1
+        ahead = max(1, TOGETHER // size)  # steps
+        for first in count(_training(seed) + start * size, ahead * size):
+            images, texts = self._drawn(_range(first, ahead * size))
+            for i in range(0, ahead * size, size):
+                yield Batch(images[i : i + size], texts[i : i + size])
 
     def held_out(self, n: int) -> Batch:
         """The first n validation scenes, of the same distribution as training."""
-        return self._batch(_range(VALIDATION, n))
+        return Batch(*self._drawn(_range(VALIDATION, n)))
 
     def describe(self) -> dict[str, object]:
         """The world's content, for the model card."""
@@ -68,9 +71,10 @@ class ScenesSource:
             "held_out_combinations": [" ".join(pair) for pair in HELD_OUT],
         }
 
-    def _batch(self, index: Ints) -> Batch:
+    def _drawn(self, index: Ints) -> tuple[Tensor, list[str]]:
+        """Pictures uint8 [N, 3, H, W] and captions of the scenes with these indices."""
         scenes = draw(index)
-        return Batch(torch.from_numpy(render(scenes, self.resolution)), captions(scenes))
+        return torch.from_numpy(render(scenes, self.resolution)), captions(scenes)
 
 
 def prompts(n: int, composition: bool = False, start: int = 0) -> list[str]:
