@@ -36,7 +36,8 @@ class Call:
     def bind(self, names: Sequence[str]) -> dict[str, Value]:
         """What is given, by name, positions first. Raises UsageError on unknown names, on a name twice, on too many."""
         if len(self.args) > len(names):
-            takes = f"at most {len(names)} values ({', '.join(names)})" if names else "no values"
+            some = "value" if len(names) == 1 else "values"
+            takes = f"at most {len(names)} {some} ({', '.join(names)})" if names else "no values"
             raise UsageError(f"{self.name} takes {takes}, got {len(self.args)}")
         given = dict(zip(names, self.args, strict=False))
         for name, value in self.keywords:

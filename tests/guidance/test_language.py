@@ -47,7 +47,7 @@ def test_positions_keywords_and_bare_names(text, rule):
         ("cfg(high)", "scale must be finite, got 'high' (give a number, or one for each sample)"),
         ("cfg('4')", "scale must be finite, got '4' (give a number, or one for each sample)"),
         ("cfg(cfg(4))", "scale must be finite, got cfg(4) (give a number, or one for each sample)"),
-        ("cfg(1, 2)", "cfg takes 1 values (scale), got 2"),
+        ("cfg(1, 2)", "cfg takes at most 1 value (scale), got 2"),
         ("cfg(4, scale=5)", "cfg is given scale twice"),
         ("interval(lo=3)", "interval needs inner: write interval(inner=...)"),
         ("interval(4)", "inner must be a rule such as cfg(4), got 4.0"),

@@ -39,7 +39,7 @@ def test_keywords_are_bound(text: str) -> None:
         ("ancestral(mix=1)", "unknown field of ancestral 'mix'"),
         ("ancestral(noise_mix=ddim)", "noise_mix of ancestral must be a number, got ddim"),
         ("ancestral(noise_mix=true)", "must be a number"),
-        ("ancestral(.1, .2)", "takes at most 1 values"),
+        ("ancestral(.1, .2)", "takes at most 1 value"),
         ("ancestral(.1, noise_mix=.2)", "given noise_mix twice"),
         ("ddim(1)", "takes no values"),
         ("ancestral(noise=1)", "unknown field"),

@@ -25,25 +25,11 @@ def _rule(call: Call) -> Rule:
     if cls is None:
         raise unknown("rule", call.name, RULES)
     known = {f.name: f for f in fields(cls) if f.init}  # type: ignore[arg-type]
-    given = _by_name(call, list(known))
+    given = call.bind(list(known))
     missing = [f.name for f in known.values() if f.name not in given and f.default is MISSING]
     if missing:
         raise UsageError(f"{call.name} needs {missing[0]}: write {call.name}({missing[0]}=...)")
     return cls(**{name: _value(known[name], value) for name, value in given.items()})
-
-
-def _by_name(call: Call, known: list[str]) -> dict[str, expression.Value]:
-    """The arguments by field, positions first."""
-    if len(call.args) > len(known):
-        raise UsageError(f"{call.name} takes {len(known)} values ({', '.join(known)}), got {len(call.args)}")
-    given = dict(zip(known, call.args, strict=False))
-    for name, value in call.keywords:
-        if name not in known:
-            raise unknown(f"field of {call.name}", name, known)
-        if name in given:
-            raise UsageError(f"{call.name} is given {name} twice")
-        given[name] = value
-    return given
 
 
 def _value(field: Field[object], value: expression.Value) -> object:

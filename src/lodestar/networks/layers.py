@@ -90,9 +90,6 @@ class TransformerBlock(nn.Module):
         self.norm1, self.norm3 = (nn.LayerNorm(dim, elementwise_affine=False) for _ in range(2))
         self.attention = Attention(dim, heads)
         self.cross = Attention(dim, heads, context) if context else None
-        if self.cross is not None:  # so that a text condition added to a trained network changes nothing at first
-            nn.init.zeros_(self.cross.out.weight)
-            nn.init.zeros_(self.cross.out.bias)
         self.norm2 = nn.LayerNorm(dim) if context else None
         self.mlp = nn.Sequential(
             nn.Linear(dim, expand * dim), nn.GELU(approximate="tanh"), nn.Linear(expand * dim, dim)
