@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..errors import UsageError
 from .layers import Attention
 
 
@@ -23,6 +24,12 @@ class TowerConfig:
     convolutions: int = 2
     depth: int = 1  # self-attention blocks
     head: int = 48  # channels a head
+
+    def __post_init__(self) -> None:
+        if min(self.vocab, self.length, self.dim, self.head) < 1 or min(self.convolutions, self.depth) < 0:
+            raise UsageError(f"a text tower's sizes must be at least 1, got {self}")
+        if self.depth and self.dim % self.head:
+            raise UsageError(f"a text tower of {self.dim} channels does not divide into heads of {self.head}")
 
 
 class TextTower(nn.Module):

@@ -36,9 +36,9 @@ class UNetConfig:
             raise UsageError(
                 f"channels and transformers must be one for each level, got {self.channels} and {self.transformers}"
             )
-        if min(self.patch, self.blocks, *self.channels) < 1:
+        if min(self.patch, self.blocks, self.in_channels, self.head, self.vector, *self.channels) < 1:
             raise UsageError(
-                f"patch, blocks and channels must be at least 1, got {self.patch}, {self.blocks}, {self.channels}"
+                "in_channels, channels, blocks, patch, head and vector must be at least 1"
             )
         for width, depth in zip(self.channels, self.transformers, strict=True):
             if depth and width % self.head:

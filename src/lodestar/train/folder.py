@@ -15,7 +15,7 @@ import torch
 
 from ..conditions import Schema, TextSchema, Tokenizer
 from ..errors import UsageError
-from ..files import write_file
+from ..files import write_files
 from ..version import __version__
 from .presets import Preset
 
@@ -38,9 +38,12 @@ def claim(out: Path, resume: bool) -> None:
 def record(out: Path, preset: Preset, schema: Schema, **notes: object) -> None:
     """Write the configuration, first of all."""
     if isinstance(schema, TextSchema) and schema.tokenizer is not None:
-        write_file(out / _TOKENIZER, schema.tokenizer.to_json().encode())
+        files = {_TOKENIZER: schema.tokenizer.to_json().encode()}
+    else:
+        files = {}
     data = {"preset": described(preset), **{k: plain(v) for k, v in notes.items()}, "versions": versions()}
-    write_file(out / _CONFIG, (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode())
+    files[_CONFIG] = (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode()
+    write_files(out, files)
 
 
 def recorded(out: Path) -> dict[str, Any]:

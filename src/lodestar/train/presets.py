@@ -49,7 +49,7 @@ SCENES_32 = Preset(
     name="scenes-32",
     command="lodestar train --preset scenes-32 --out runs/scenes-32",
     train=TrainConfig(
-        images=1_000_000, batch=32, optimizer="muon", lr=1e-3, warmup=300, schedule="wsd", ema_half_life=20_000
+        images=83_200, batch=32, optimizer="muon", lr=1e-3, warmup=300, schedule="wsd", ema_half_life=20_000
     ),
     network=replace(SIZES["small"], tower=TowerConfig(dim=128, head=32)),
     condition="text",
