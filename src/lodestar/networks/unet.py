@@ -37,9 +37,7 @@ class UNetConfig:
                 f"channels and transformers must be one for each level, got {self.channels} and {self.transformers}"
             )
         if min(self.patch, self.blocks, self.in_channels, self.head, self.vector, *self.channels) < 1:
-            raise UsageError(
-                "in_channels, channels, blocks, patch, head and vector must be at least 1"
-            )
+            raise UsageError("in_channels, channels, blocks, patch, head and vector must be at least 1")
         for width, depth in zip(self.channels, self.transformers, strict=True):
             if depth and width % self.head:
                 raise UsageError(f"{width} channels with transformers do not divide into heads of {self.head}")
