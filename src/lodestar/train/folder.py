@@ -37,10 +37,9 @@ def claim(out: Path, resume: bool) -> None:
 
 def record(out: Path, preset: Preset, schema: Schema, **notes: object) -> None:
     """Write the configuration, first of all."""
+    files = {}
     if isinstance(schema, TextSchema) and schema.tokenizer is not None:
-        files = {_TOKENIZER: schema.tokenizer.to_json().encode()}
-    else:
-        files = {}
+        files[_TOKENIZER] = schema.tokenizer.to_json().encode()
     data = {"preset": described(preset), **{k: plain(v) for k, v in notes.items()}, "versions": versions()}
     files[_CONFIG] = (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode()
     write_files(out, files)
