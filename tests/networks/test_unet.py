@@ -7,6 +7,7 @@ import torch
 
 from lodestar.conditions import Label, LabelSchema, TextSchema
 from lodestar.core import Level
+from lodestar.networks.layers import Attention, TransformerBlock
 from lodestar.networks.unet import SIZES, Context, UNet, UNetConfig
 from lodestar.process import Flow
 from tiny import CONFIG, LABEL, TEXT, tiny
@@ -125,3 +126,28 @@ def test_an_image_that_does_not_halve_is_refused():
     network = UNet(UNetConfig(channels=(8, 16, 16), transformers=(0, 0, 0)))
     with pytest.raises(ValueError, match="multiple of 4"):
         network(noise(10), level(0.5), network.encode(None))
+
+
+def test_a_fresh_network_does_not_read_its_text_through_attention():
+    """So a model that is given a text condition later starts from what it knew."""
+    for block in UNet(CONFIG, TEXT).modules():
+        if isinstance(block, TransformerBlock):
+            assert block.cross is not None
+            assert block.cross.out.weight.abs().max() == 0
+            assert block.cross.out.bias.abs().max() == 0
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_attention_in_half_precision_on_a_cpu_is_attention(masked):
+    """Training writes the products out, sampling leaves them to torch: values and gradients must agree."""
+    g = torch.Generator().manual_seed(0)
+    attention = Attention(16, 2)
+    x = torch.randn(B, 5, 16, generator=g)
+    mask = torch.tensor([[True] * 5, [True] * 3 + [False] * 2, [True] + [False] * 4]) if masked else None
+    exact = attention(x, mask=mask)
+    gradient = torch.autograd.grad(exact.square().sum(), attention.q.weight)[0]
+    with torch.autocast("cpu", torch.bfloat16):
+        half = attention(x, mask=mask)
+    torch.testing.assert_close(half.float(), exact, rtol=0.05, atol=0.02)
+    other = torch.autograd.grad(half.float().square().sum(), attention.q.weight)[0]
+    assert (other - gradient).norm() < 0.05 * gradient.norm()
