@@ -5,9 +5,18 @@ import torch
 from torch import Tensor
 
 from lodestar.core import KINDS, Kind, Level, Prediction, convert
-from lodestar.process import PROCESSES, Cosine, Flow, Process
+from lodestar.process import DDPM, EDM, PROCESSES, Cosine, Flow, Process
 
-ALL: list[Process] = [Cosine(), Cosine(-4.0, 6.0), Flow(), Flow(shift=0.3), Flow(shift=3.0)]
+ALL: list[Process] = [
+    Cosine(),
+    Cosine(-4.0, 6.0),
+    Flow(),
+    Flow(shift=0.3),
+    Flow(shift=3.0),
+    EDM(),
+    EDM(0.01, 20.0, 3.0),
+]
+ALL += [DDPM(), DDPM(scaled=True), DDPM(zero_terminal=True), DDPM(40, 1e-3, 0.3)]
 U = torch.linspace(0, 1, 41, dtype=torch.float64)
 every_process = pytest.mark.parametrize("process", ALL, ids=str)
 
@@ -34,7 +43,8 @@ def test_derivatives_are_autograds(process: Process) -> None:
     u = U.clone().requires_grad_()
     level = process.level(u)
     for value, derivative in ((level.alpha, level.d_alpha), (level.sigma, level.d_sigma)):
-        (expected,) = torch.autograd.grad(value.sum(), u, retain_graph=True)
+        still = not value.requires_grad  # EDM's alpha is 1 whatever u
+        expected = torch.zeros_like(u) if still else torch.autograd.grad(value.sum(), u, retain_graph=True)[0]
         assert torch.allclose(derivative, expected, rtol=1e-12, atol=1e-12)
 
 
@@ -70,8 +80,9 @@ def test_conversions_within_the_condition_number(process: Process, kind: Kind) -
 
 def _magnification(kind: Kind, level: Level) -> Tensor:
     """How far an error of one in x or in the raw output can move x0 or eps, times the size of the terms."""
+    size = (level.alpha + level.sigma).clamp(min=1)
     if kind in ("eps", "x0"):
-        return 10 / (level.alpha if kind == "eps" else level.sigma)
+        return 10 * size / (level.alpha if kind == "eps" else level.sigma)
     slope = level.d_alpha.abs() + level.d_sigma.abs() if kind == "flow" else torch.ones_like(level.alpha)
     det = level.alpha * level.d_sigma - level.sigma * level.d_alpha if kind == "flow" else torch.full_like(slope, 0.5)
     return 10 * (1 + slope) / det

@@ -6,16 +6,16 @@ import pytest
 import torch
 
 from lodestar.errors import UsageError
-from lodestar.process import Density, LogitNormal, Uniform
+from lodestar.process import EDM, Cosine, Density, Flow, LogitNormal, LogNormal, Process, Uniform
 
 N = 20_000
 
 
-def draw(density: Density, seed: int = 0) -> torch.Tensor:
-    return density.sample(N, torch.Generator().manual_seed(seed))
+def draw(density: Density, seed: int = 0, process: Process = Flow()) -> torch.Tensor:  # noqa: B008
+    return density.sample(N, process, torch.Generator().manual_seed(seed))
 
 
-@pytest.mark.parametrize("density", [Uniform(), LogitNormal(), LogitNormal(1.0, 2.0)], ids=str)
+@pytest.mark.parametrize("density", [Uniform(), LogitNormal(), LogitNormal(1.0, 2.0), LogNormal()], ids=str)
 def test_in_range_and_reproducible(density: Density) -> None:
     u = draw(density)
     assert u.shape == (N,)
@@ -37,7 +37,21 @@ def test_logit_normal_has_its_moments_in_the_logit() -> None:
     assert z.std() == pytest.approx(2, rel=5 / math.sqrt(2 * N))
 
 
+@pytest.mark.parametrize("process", [EDM(), Cosine(), Flow(shift=3.0)], ids=str)
+def test_log_normal_is_of_the_noise_level_whatever_the_process(process: Process) -> None:
+    z = process.level(draw(LogNormal(), process=process)).noise_to_signal.log()
+    assert z.mean() == pytest.approx(-1.2, abs=5 * 1.2 / math.sqrt(N))
+    assert z.std() == pytest.approx(1.2, rel=5 / math.sqrt(2 * N))
+
+
+def test_log_normal_beyond_the_ends_is_at_the_ends() -> None:
+    u = draw(LogNormal(mean=0.0, std=3.0), process=EDM(sigma_min=0.5, sigma_max=2.0))
+    assert (u == 0).double().mean() == pytest.approx(0.4086, abs=0.02)  # Phi(log(0.5) / 3)
+    assert (u == 1).double().mean() == pytest.approx(0.4086, abs=0.02)
+
+
+@pytest.mark.parametrize("density", [LogitNormal, LogNormal])
 @pytest.mark.parametrize("values", [(0.0, 0.0), (0.0, -1.0), (math.nan, 1.0), (0.0, math.inf)])
-def test_refuses_what_is_no_density(values: tuple[float, float]) -> None:
-    with pytest.raises(UsageError):
-        LogitNormal(*values)
+def test_refuses_what_is_no_density(density: type[LogitNormal | LogNormal], values: tuple[float, float]) -> None:
+    with pytest.raises(UsageError, match="needs a finite mean"):
+        density(*values)

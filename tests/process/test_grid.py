@@ -4,15 +4,20 @@ import pytest
 import torch
 
 from lodestar.errors import UsageError
-from lodestar.process import GRIDS, Cosine, Flow, Process, levels
+from lodestar.process import DDPM, EDM, GRIDS, Cosine, Flow, Process, levels
 
-PROCESSES = [Cosine(), Cosine(-5.0, 8.0), Flow(), Flow(3.0)]
+PROCESSES = [Cosine(), Cosine(-5.0, 8.0), Flow(), Flow(3.0), EDM(), DDPM(), DDPM(zero_terminal=True)]
+DISCRETE = {"trailing", "leading"}
 
 
 @pytest.mark.parametrize("steps", [1, 2, 7])
 @pytest.mark.parametrize("grid", GRIDS)
 @pytest.mark.parametrize("process", PROCESSES, ids=str)
 def test_steps_and_one_more_down_to_clean(process: Process, grid: str, steps: int) -> None:
+    if grid in DISCRETE and not isinstance(process, DDPM):
+        with pytest.raises(UsageError, match=f"grid '{grid}' is for processes of discrete steps"):
+            levels(process, steps, grid)
+        return
     found = levels(process, steps, grid)
     lam = torch.stack([level.lam for level in found])
     assert len(found) == steps + 1
@@ -39,6 +44,44 @@ def test_lam_grid_is_uniform_and_finite(process: Process) -> None:
     assert torch.allclose(lam.diff(), lam.diff()[0].expand(5), atol=1e-6)
     assert lam[0] >= -20.000001
     assert lam[-1] <= 20.000001
+
+
+def test_karras_is_the_papers() -> None:
+    """Eq. 5 of arXiv:2206.00364, which is EDM's own time: for rho = 7 its grid in u."""
+    i, n, low, high = torch.arange(18), 18, 0.002, 80
+    for rho in (7, 3):
+        expected = (high ** (1 / rho) + i / (n - 1) * (low ** (1 / rho) - high ** (1 / rho))) ** rho
+        found = torch.stack([level.sigma for level in levels(EDM(), n, f"karras(rho={rho})")[:-1]])
+        assert torch.allclose(found, expected.double(), rtol=1e-6)
+    own = torch.stack([level.sigma for level in levels(EDM(), n)[:-1]])
+    assert torch.allclose(own, torch.stack([level.sigma for level in levels(EDM(), n, "karras")[:-1]]), rtol=1e-9)
+
+
+@pytest.mark.parametrize("grid", ["trailing", "leading"])
+def test_discrete_grids_take_whole_steps(grid: str) -> None:
+    process = DDPM()
+    t = torch.stack([process.timestep(level) for level in levels(process, 4, grid)[:-1]])
+    expected = [999, 749, 499, 249] if grid == "trailing" else [750, 500, 250, 0]
+    assert torch.allclose(t, torch.tensor(expected).double(), atol=1e-6)
+
+
+def test_a_discrete_grid_has_no_more_steps_than_the_process() -> None:
+    assert len(levels(DDPM(steps=10), 10, "trailing")) == 11
+    with pytest.raises(UsageError, match="the process has 10 steps, so grid 'leading' cannot take 11"):
+        levels(DDPM(steps=10), 11, "leading")
+
+
+@pytest.mark.parametrize(
+    ("grid", "says"),
+    [
+        ("karras(rho=0)", "rho of karras must be a finite number above 0"),
+        ("karras(sigma=3)", "unknown field of karras"),
+        ("u(3)", "u takes no values"),
+    ],
+)
+def test_refuses_values_that_a_grid_does_not_take(grid: str, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        levels(EDM(), 3, grid)
 
 
 @pytest.mark.parametrize("steps", [0, -1, 2.0, True])

@@ -19,7 +19,7 @@ class Plain:
 
 
 def test_every_file_is_a_sampler() -> None:
-    assert sorted(SAMPLERS) == ["ancestral", "ddim", "dpmpp_2m"]
+    assert sorted(SAMPLERS) == ["ancestral", "ddim", "ddpm", "dpmpp_2m", "euler", "heun"]
     assert sampler("ddim") is SAMPLERS["ddim"]
 
 
@@ -41,7 +41,7 @@ def test_keywords_are_bound(text: str) -> None:
         ("ancestral(noise_mix=true)", "must be a number"),
         ("ancestral(.1, .2)", "takes at most 1 value"),
         ("ancestral(.1, noise_mix=.2)", "given noise_mix twice"),
-        ("ddim(1)", "takes no values"),
+        ("ddpm(1)", "takes no values"),
         ("ancestral(noise=1)", "unknown field"),
         ("ddim(", "at character"),
         ("7", "expected a name"),

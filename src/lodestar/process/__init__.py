@@ -13,13 +13,15 @@ from typing import Any
 
 from ..errors import UsageError, unknown
 from .cosine import Cosine
-from .density import Density, LogitNormal, Uniform
+from .ddpm import DDPM
+from .density import Density, LogitNormal, LogNormal, Uniform
+from .edm import EDM
 from .flow import Flow
-from .grid import GRIDS, levels
+from .grid import GRIDS, Levels, levels
 from .process import Process
 
-__all__ = ["GRIDS", "PROCESSES", "Cosine", "Density", "Flow", "LogitNormal", "Process", "Uniform", "levels"]
-__all__ += ["process_from_json", "process_to_json"]
+__all__ = ["DDPM", "EDM", "GRIDS", "PROCESSES", "Cosine", "Density", "Flow", "Levels", "LogNormal", "LogitNormal"]
+__all__ += ["Process", "Uniform", "levels", "process_from_json", "process_to_json"]
 
 
 def _processes() -> Iterator[type]:
@@ -38,14 +40,15 @@ def process_to_json(process: Process) -> dict[str, Any]:
 
 
 def process_from_json(data: Mapping[str, Any]) -> Process:
-    """What `process_to_json` wrote. Raises UsageError on another class, other fields, or values that are no numbers."""
+    """What `process_to_json` wrote. Raises UsageError on another class, other fields, or values of another type."""
     kind, given = str(data.get("kind")), {k: v for k, v in data.items() if k != "kind"}
     if kind not in PROCESSES:
         raise unknown("process", kind, PROCESSES)
-    known = [f.name for f in fields(PROCESSES[kind])]
+    plain = {f.name: f.default for f in fields(PROCESSES[kind])}
     for name, value in given.items():
-        if name not in known:
-            raise unknown(f"field of {kind}", name, known)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise UsageError(f"{name} of {kind} must be a number, got {value!r}")
+        if name not in plain:
+            raise unknown(f"field of {kind}", name, plain)
+        truth = isinstance(plain[name], bool)
+        if isinstance(value, bool) != truth or not isinstance(value, int | float):
+            raise UsageError(f"{name} of {kind} must be {'true or false' if truth else 'a number'}, got {value!r}")
     return PROCESSES[kind](**given)

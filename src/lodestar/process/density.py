@@ -1,4 +1,4 @@
-"""Training densities: at which u a network is trained, and how often."""
+"""Training densities: at which levels a network is trained, and how often. Each is one in noise level or in u."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from ..errors import UsageError
+from .process import Process
 
 
 class Density(Protocol):
-    def sample(self, n: int, generator: torch.Generator) -> Tensor:
-        """u [n] in [0, 1], float64, on the generator's device."""
+    def sample(self, n: int, process: Process, generator: torch.Generator) -> Tensor:
+        """u [n] of the process in [0, 1], float64, on the generator's device."""
         ...
 
 
@@ -22,7 +23,7 @@ class Density(Protocol):
 class Uniform:
     """Every u as often. The CFG paper's choice (arXiv:2207.12598, Alg. 1)."""
 
-    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+    def sample(self, n: int, process: Process, generator: torch.Generator) -> Tensor:
         return torch.rand(n, generator=generator, dtype=torch.float64, device=generator.device)
 
 
@@ -37,6 +38,25 @@ class LogitNormal:
         if not (math.isfinite(self.mean) and 0 < self.std < math.inf):
             raise UsageError(f"logit-normal needs a finite mean and a std above 0, got {self.mean} and {self.std}")
 
-    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+    def sample(self, n: int, process: Process, generator: torch.Generator) -> Tensor:
         z = torch.randn(n, generator=generator, dtype=torch.float64, device=generator.device)
         return torch.sigmoid(self.mean + self.std * z)
+
+
+@dataclass(frozen=True)
+class LogNormal:
+    """log(sigma / alpha) is normal. Karras et al. 2022, arXiv:2206.00364, Table 1; the defaults are the paper's.
+
+    What falls beyond the ends of a process is trained at its ends.
+    """
+
+    mean: float = -1.2  # of log(sigma / alpha)
+    std: float = 1.2
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.mean) and 0 < self.std < math.inf):
+            raise UsageError(f"log-normal needs a finite mean and a std above 0, got {self.mean} and {self.std}")
+
+    def sample(self, n: int, process: Process, generator: torch.Generator) -> Tensor:
+        z = torch.randn(n, generator=generator, dtype=torch.float64, device=generator.device)
+        return process.u_of(-2 * (self.mean + self.std * z)).clamp(0, 1)

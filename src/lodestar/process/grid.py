@@ -1,32 +1,71 @@
-"""The levels that a sampler visits."""
+"""The levels that a sampler visits.
+
+u                uniform in the process's own time
+lam              uniform in log SNR
+karras(rho)      uniform in (sigma / alpha)^{1 / rho}. Karras et al. 2022, arXiv:2206.00364, eq. 5
+trailing         of a process of discrete steps, every so many down from the last one, and
+leading          up from the first one: as diffusers names them, after Lin et al. 2023, arXiv:2305.08891, Table 2
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import overload
 
 import torch
 from torch import Tensor
 
 from ..core import Level
 from ..errors import UsageError, unknown
+from ..expression import parse_call, show
 from .process import Process
 
 LAM_LIMIT = 20.0  # log SNR; where a process has no end of its own, a grid in lam ends as the CFG paper's process does
 
 
-def levels(process: Process, steps: int, grid: str = "u") -> list[Level]:
+@dataclass(frozen=True)
+class Levels(Sequence[Level]):
+    """Levels in the order of a trajectory, and the process that they are of."""
+
+    process: Process
+    points: tuple[Level, ...]
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    @overload
+    def __getitem__(self, at: int) -> Level: ...
+    @overload
+    def __getitem__(self, at: slice) -> Levels: ...
+    def __getitem__(self, at: int | slice) -> Level | Levels:
+        return Levels(self.process, self.points[at]) if isinstance(at, slice) else self.points[at]
+
+
+def levels(process: Process, steps: int, grid: str = "u") -> Levels:
     """steps + 1 levels from noise to exactly clean (alpha 1, sigma 0): the denoiser is asked at all but the last.
 
-    Args: grid: "u", uniform in the process's own time, or "lam", uniform in log SNR. A process that is itself clean at
-    u = 0 (flow) gives that as its last level; one that is not (cosine) visits u = 0 and then jumps to clean, as
-    Algorithm 2 of the CFG paper does. Raises UsageError on steps below 1 and on an unknown grid.
+    Args: grid: its text, such as "lam" or "karras(rho=5)". A process that is itself clean at u = 0 (flow) gives that as
+    its last level; one that is not (cosine) visits u = 0 and then jumps to clean, as Algorithm 2 of the CFG paper does.
+    Raises UsageError on steps below 1, on an unknown grid, and on one that this process does not have.
     """
     if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
         raise UsageError(f"steps must be a whole number of at least 1, got {steps}")
-    if grid not in GRIDS:
-        raise unknown("grid", grid, GRIDS)
-    return [process.level(u) for u in GRIDS[grid](process, steps)] + [_clean(process)]
+    visited = (process.level(u) for u in _grid(grid)(process, steps))
+    return Levels(process, (*visited, _clean(process)))
+
+
+def _grid(text: str) -> Callable[[Process, int], Tensor]:
+    call = parse_call(text)
+    if call.name not in GRIDS:
+        raise unknown("grid", call.name, GRIDS)
+    function = GRIDS[call.name]
+    given = call.bind([p.name for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY])
+    for name, value in given.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+            raise UsageError(f"{name} of {call.name} must be a finite number above 0, got {show(value)}")
+    return lambda process, steps: function(process, steps, **given)
 
 
 def _uniform_u(process: Process, steps: int) -> Tensor:
@@ -38,12 +77,42 @@ def _uniform_u(process: Process, steps: int) -> Tensor:
 
 def _uniform_lam(process: Process, steps: int) -> Tensor:
     """u at equal distances of lam between the ends, or between -LAM_LIMIT and LAM_LIMIT where they are infinite."""
-    lo, hi = (_finite(process.level(u).lam) for u in (_U1, _U0))
-    return process.u_of(torch.linspace(lo, hi, steps, dtype=torch.float64)).clamp(0, 1)
+    return process.u_of(torch.linspace(*_ends(process), steps, dtype=torch.float64)).clamp(0, 1)
 
 
-def _finite(lam: Tensor) -> float:
-    return lam.item() if lam.isfinite() else float(lam.sign()) * LAM_LIMIT
+def _karras(process: Process, steps: int, *, rho: float = 7.0) -> Tensor:
+    """u at equal distances of (sigma / alpha)^{1 / rho}, between the same ends."""
+    high, low = (torch.tensor(lam, dtype=torch.float64).mul(-0.5 / rho).exp() for lam in _ends(process))
+    root = torch.lerp(high, low, torch.linspace(0, 1, steps, dtype=torch.float64))
+    return process.u_of(-2 * rho * root.log()).clamp(0, 1)
+
+
+def _ends(process: Process) -> tuple[float, float]:
+    """lam at pure noise and at u = 0, or the limits."""
+    noise, clean = (process.level(u).lam for u in (_U1, _U0))
+    return tuple(x.item() if x.isfinite() else float(x.sign()) * LAM_LIMIT for x in (noise, clean))  # type: ignore[return-value]
+
+
+def _trailing(process: Process, steps: int) -> Tensor:
+    """t = round(total - k total / steps) - 1."""
+    total = _total(process, steps, "trailing")
+    t = total - torch.arange(steps, dtype=torch.float64) * (total / steps)
+    return (t.round() - 1) / (total - 1)
+
+
+def _leading(process: Process, steps: int) -> Tensor:
+    """t = (steps - 1 - k) floor(total / steps): never the noisiest step, unless all are taken."""
+    total = _total(process, steps, "leading")
+    return torch.arange(steps - 1, -1, -1, dtype=torch.float64) * (total // steps) / (total - 1)
+
+
+def _total(process: Process, steps: int, grid: str) -> int:
+    total = getattr(process, "steps", None)
+    if total is None:
+        raise UsageError(f"grid '{grid}' is for processes of discrete steps, and {process} has none: use u")
+    if steps > total:
+        raise UsageError(f"the process has {total} steps, so grid '{grid}' cannot take {steps}: use u, or fewer")
+    return int(total)
 
 
 def _clean(process: Process) -> Level:
@@ -51,4 +120,10 @@ def _clean(process: Process) -> Level:
 
 
 _U0, _U1 = torch.zeros((), dtype=torch.float64), torch.ones((), dtype=torch.float64)
-GRIDS: dict[str, Callable[[Process, int], Tensor]] = {"u": _uniform_u, "lam": _uniform_lam}
+GRIDS: dict[str, Callable[..., Tensor]] = {
+    "u": _uniform_u,
+    "lam": _uniform_lam,
+    "karras": _karras,
+    "trailing": _trailing,
+    "leading": _leading,
+}

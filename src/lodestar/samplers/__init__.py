@@ -2,6 +2,7 @@
 
 A sampler is one file here that defines a function of the file's own name, and reads x only through the prediction;
 nothing else is touched. `sampler("ancestral(noise_mix=0.2)")` is how the command line and results name one.
+`f.trajectory` is the same a step at a time: see walk.py.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import inspect
 import pkgutil
 from collections.abc import Callable, Sequence
-from functools import partial
 from importlib import import_module
 from typing import Protocol
 
@@ -18,8 +18,9 @@ from torch import Tensor
 from ..core import Denoise, Level, Noise
 from ..errors import UsageError, unknown
 from ..expression import parse_call, show
+from .walk import Moment, Stepwise
 
-__all__ = ["SAMPLERS", "Sampler", "own_keywords", "sampler"]
+__all__ = ["SAMPLERS", "Moment", "Sampler", "Stepwise", "own_keywords", "sampler"]
 
 
 class Sampler(Protocol):
@@ -30,16 +31,16 @@ class Sampler(Protocol):
     ) -> Tensor: ...
 
 
-def _discovered() -> dict[str, Callable[..., Tensor]]:
+def _discovered() -> dict[str, Stepwise]:
     names = sorted(info.name for info in pkgutil.iter_modules(__path__))
     found = {name: getattr(import_module(f"{__name__}.{name}"), name, None) for name in names}
-    return {name: f for name, f in found.items() if f is not None and "denoise" in inspect.signature(f).parameters}
+    return {name: f for name, f in found.items() if isinstance(f, Stepwise)}
 
 
-SAMPLERS: dict[str, Callable[..., Tensor]] = _discovered()
+SAMPLERS: dict[str, Stepwise] = _discovered()
 
 
-def sampler(text: str) -> Sampler:
+def sampler(text: str) -> Stepwise:
     """The sampler that a text such as "ddim" or "ancestral(noise_mix=0.2)" names, with its own keywords bound.
 
     Raises UsageError, in one line, on an unknown name (with the nearest) and on values that are no numbers.
@@ -48,11 +49,12 @@ def sampler(text: str) -> Sampler:
     if call.name not in SAMPLERS:
         raise unknown("sampler", call.name, SAMPLERS)
     function = SAMPLERS[call.name]
-    given = call.bind(own_keywords(function))
-    for name, value in given.items():
+    given = {}
+    for name, value in call.bind(own_keywords(function)).items():
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise UsageError(f"{name} of {call.name} must be a number, got {show(value)}")
-    return partial(function, **given) if given else function
+        given[name] = value
+    return function.bind(**given) if given else function
 
 
 def own_keywords(function: Callable[..., Tensor]) -> list[str]:

@@ -12,43 +12,37 @@ the posterior's variance (its lower bound), 1 the forward process's (its upper b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 from ..core import Denoise, Level, Noise, per_sample
 from ..errors import UsageError
-from .walk import walk
+from .renoise import noised, ratio
+from .walk import Moment, stepwise, walk
 
 
+@stepwise
 def ancestral(
     denoise: Denoise, x: Tensor, levels: Sequence[Level], *, noise: Noise | None = None, noise_mix: float = 0.3
-) -> Tensor:
+) -> Iterator[Moment]:
     """From x [B, ...] at levels[0] to a sample at levels[-1]. The paper takes noise_mix 0.2 to 0.3.
 
     Step i draws noise.normal(i, 0, ...). Raises UsageError without noise and on a noise_mix outside [0, 1].
     """
     if not 0 <= noise_mix <= 1:
         raise UsageError(f"noise_mix must be between 0 and 1, got {noise_mix}")
-    if noise is None:
-        raise UsageError("ancestral draws noise at every step: give it noise=Noise(seeds)")
     running = denoise.begin()
     for at, to in walk(levels):
-        p, ratio = running(x, at), _ratio(at.level, to)
-        std = _std(at.level, to, ratio, noise_mix)
-        x = per_sample(to.alpha, p.x0) * p.x0 + per_sample(ratio * to.sigma, p.x0) * p.eps
-        if bool(std.any()):
-            x = x + per_sample(std, x) * noise.normal(at.index, 0, x.shape[1:], x.device).to(x)
-    return x
+        p = running(x, at)
+        kept = per_sample(ratio(at.level, to) * to.sigma, p.eps)
+        x = per_sample(to.alpha, p.x0) * p.x0 + kept * p.eps
+        x = noised(x, _std(at.level, to, noise_mix), noise, at)
+        yield Moment(at, p, x)
 
 
-def _ratio(at: Level, to: Level) -> Tensor:
-    """e^{(lam - lam') / 2} = (alpha / sigma) (sigma' / alpha'): finite even where lam is not."""
-    return (at.alpha / at.sigma) * (to.sigma / to.alpha)
-
-
-def _std(at: Level, to: Level, ratio: Tensor, noise_mix: float) -> Tensor:
+def _std(at: Level, to: Level, noise_mix: float) -> Tensor:
     """The square root of the variance; 0 at a clean level, also for noise_mix = 1."""
-    std = (1 - ratio**2).sqrt() * to.sigma ** (1 - noise_mix) * at.sigma**noise_mix
+    std = (1 - ratio(at, to) ** 2).sqrt() * to.sigma ** (1 - noise_mix) * at.sigma**noise_mix
     return torch.where(to.sigma == 0, 0, std)

@@ -1,25 +1,42 @@
-"""DDIM, deterministic (eta = 0). Song, Meng & Ermon 2020, arXiv:2010.02502, eq. 12. First order.
+"""DDIM. Song, Meng & Ermon 2020, arXiv:2010.02502, eq. 12 and 16. First order.
 
-    x' = alpha' x0 + sigma' eps
+    x' = alpha' x0 + (sigma'^2 - s^2)^{1/2} eps + s z,   s = eta times the posterior's standard deviation
 
-On a flow process it is the Euler method in sigma.
+eta 0 is deterministic, eta 1 is DDPM. With eta 0 on a flow process it is the Euler method.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+import torch
 from torch import Tensor
 
-from ..core import Denoise, Level, Noise
-from .walk import walk
+from ..core import Denoise, Level, Noise, per_sample
+from ..errors import UsageError
+from .renoise import noised, posterior
+from .walk import Moment, stepwise, walk
 
 
-def ddim(denoise: Denoise, x: Tensor, levels: Sequence[Level], *, noise: Noise | None = None) -> Tensor:
-    """From x [B, ...] at levels[0] to a sample at levels[-1]. Draws no noise."""
+@stepwise
+def ddim(
+    denoise: Denoise, x: Tensor, levels: Sequence[Level], *, noise: Noise | None = None, eta: float = 0.0
+) -> Iterator[Moment]:
+    """From x [B, ...] at levels[0] to a sample at levels[-1]. Draws noise only for eta above 0.
+
+    Raises UsageError on an eta outside [0, 1], and without noise where it needs some.
+    """
+    if not 0 <= eta <= 1:
+        raise UsageError(f"eta must be between 0 and 1, got {eta}")
     running = denoise.begin()
     for at, to in walk(levels):
-        p = running(x, at)
-        a = to.like(p.x0)
-        x = a.alpha * p.x0 + a.sigma * p.eps
-    return x
+        p, std = running(x, at), _std(at.level, to, eta)
+        kept = (to.sigma**2 - std**2).sqrt()
+        x = per_sample(to.alpha, p.x0) * p.x0 + per_sample(kept, p.eps) * p.eps
+        x = noised(x, std, noise, at)
+        yield Moment(at, p, x)
+
+
+def _std(at: Level, to: Level, eta: float) -> Tensor:
+    """s; without noise the levels may also go up, where there is no posterior."""
+    return eta * posterior(at, to) if eta else torch.zeros_like(to.sigma)

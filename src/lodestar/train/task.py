@@ -94,7 +94,7 @@ def draw(task: Denoising, shape: torch.Size, step: int, first: int) -> Drawn:
     """One generator for each sample: a function of (seed, step, place in the step's batch)."""
     p = task.schema.drop if task.schema else 0.0
     chances = [generator(task.seed, _DRAWS, step, first + i) for i in range(shape[0])]
-    u = torch.cat([task.density.sample(1, g) for g in chances])
+    u = torch.cat([task.density.sample(1, task.process, g) for g in chances])
     dropped = torch.cat([coins(1, p, g) for g in chances])
     return Drawn(u, dropped, torch.stack([torch.randn(shape[1:], generator=g) for g in chances]))
 

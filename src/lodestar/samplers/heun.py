@@ -1,0 +1,69 @@
+"""EDM's sampler: Heun's method, with noise added and taken away again. Karras et al. 2022, arXiv:2206.00364, Alg. 2.
+
+With t = sigma / alpha, and gamma = min(churn / steps, 2^{1/2} - 1) where low <= t <= high, else 0:
+
+    churn      t^ = (1 + gamma) t,   x^ / alpha^ = x / alpha + (t^2^ - t^2)^{1/2} lift z
+    predictor  x' = alpha' x0 + sigma' eps                         at (x^, t^)
+    corrector  x' + alpha' (t' - t^) (eps' - eps) / 2              at (x', t'), not on the step to clean
+
+Second order, two evaluations a step. The paper's x / alpha is EDM's x; a start at alpha = 0 has no t and is a step of
+the predictor alone. churn, low, high and lift are the paper's S_churn, S_tmin, S_tmax and S_noise; churn 0 draws none.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from torch import Tensor
+
+from ..core import Denoise, Level, Noise, Step, per_sample
+from ..errors import UsageError
+from .renoise import noised
+from .walk import Moment, path, stepwise, walk
+
+
+@stepwise
+def heun(
+    denoise: Denoise,
+    x: Tensor,
+    levels: Sequence[Level],
+    *,
+    noise: Noise | None = None,
+    churn: float = 0.0,
+    low: float = 0.0,
+    high: float = math.inf,
+    lift: float = 1.0,
+) -> Iterator[Moment]:
+    """From x [B, ...] at levels[0] to a sample at levels[-1].
+
+    Raises UsageError on a churn below 0, and with churn without noise or if the levels do not know their process.
+    """
+    if not 0 <= churn < math.inf:
+        raise UsageError(f"churn must be finite and at least 0, got {churn}")
+    running = denoise.begin()
+    for at, to in walk(levels):
+        if churn and low <= at.level.noise_to_signal <= high and at.level.alpha > 0:
+            hotter = replace(at, level=_hotter(levels, at.level, min(churn / at.total, math.sqrt(2) - 1)))
+            x, at = _churned(x, at, hotter, lift, noise), hotter
+        p = running(x, at)
+        x = per_sample(to.alpha, p.x0) * p.x0 + per_sample(to.sigma, p.eps) * p.eps
+        span = to.noise_to_signal - at.level.noise_to_signal
+        if to.sigma > 0 and span.isfinite():
+            again = running(x, replace(at, level=to, part=1))
+            x = x + per_sample(to.alpha * span / 2, x) * (again.eps - p.eps)
+        yield Moment(at, p, x)
+
+
+def _hotter(levels: Sequence[Level], level: Level, gamma: float) -> Level:
+    """The level of the process with 1 + gamma times the noise, or its noisiest."""
+    process = path(levels)
+    return process.level(process.u_of(level.lam - 2 * math.log1p(gamma)).clamp(max=1))
+
+
+def _churned(x: Tensor, at: Step, hotter: Step, lift: float, noise: Noise | None) -> Tensor:
+    """x carried from its level to the hotter one."""
+    signal = hotter.level.alpha / at.level.alpha
+    std = (hotter.level.sigma**2 - (signal * at.level.sigma) ** 2).clamp(min=0).sqrt()
+    return noised(per_sample(signal, x) * x, lift * std, noise, at)
