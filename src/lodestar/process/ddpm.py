@@ -42,8 +42,8 @@ class DDPM:
     def alphas(self) -> Tensor:
         """alpha_t [steps], float64; diffusers' alphas_cumprod is its square."""
         power = 0.5 if self.scaled else 1.0
-        ends = (beta**power for beta in (self.beta_start, self.beta_end))
-        beta = torch.linspace(*ends, self.steps, dtype=torch.float64) ** (1 / power)
+        low, high = self.beta_start**power, self.beta_end**power
+        beta = torch.linspace(low, high, self.steps, dtype=torch.float64) ** (1 / power)
         alphas = (1 - beta).cumprod(0).sqrt()
         if not self.zero_terminal:
             return alphas

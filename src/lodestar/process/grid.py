@@ -10,6 +10,7 @@ leading          up from the first one: as diffusers names them, after Lin et al
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import overload
@@ -22,6 +23,7 @@ from ..errors import UsageError, unknown
 from ..expression import parse_call, show
 from .process import Process
 
+KARRAS_LEAST, KARRAS_MOST = 0.002, 80.0  # sigma / alpha, the paper's
 LAM_LIMIT = 20.0  # log SNR; where a process has no end of its own, a grid in lam ends as the CFG paper's process does
 
 
@@ -81,9 +83,10 @@ def _uniform_lam(process: Process, steps: int) -> Tensor:
 
 
 def _karras(process: Process, steps: int, *, rho: float = 7.0) -> Tensor:
-    """u at equal distances of (sigma / alpha)^{1 / rho}, between the same ends."""
-    high, low = (torch.tensor(lam, dtype=torch.float64).mul(-0.5 / rho).exp() for lam in _ends(process))
-    root = torch.lerp(high, low, torch.linspace(0, 1, steps, dtype=torch.float64))
+    """u at equal distances of (sigma / alpha)^{1 / rho}, between the ends, or EDM's where a process goes further."""
+    noise, clean = (math.exp(-lam / 2) for lam in _ends(process))
+    high, low = min(noise, KARRAS_MOST) ** (1 / rho), max(clean, KARRAS_LEAST) ** (1 / rho)
+    root = torch.linspace(high, low, steps, dtype=torch.float64)
     return process.u_of(-2 * rho * root.log()).clamp(0, 1)
 
 
@@ -94,14 +97,14 @@ def _ends(process: Process) -> tuple[float, float]:
 
 
 def _trailing(process: Process, steps: int) -> Tensor:
-    """t = round(total - k total / steps) - 1."""
+    """Every so many steps down from the last: t = round(total - k total / steps) - 1."""
     total = _total(process, steps, "trailing")
     t = total - torch.arange(steps, dtype=torch.float64) * (total / steps)
     return (t.round() - 1) / (total - 1)
 
 
 def _leading(process: Process, steps: int) -> Tensor:
-    """t = (steps - 1 - k) floor(total / steps): never the noisiest step, unless all are taken."""
+    """Every so many steps up from the first: t = (steps - 1 - k) floor(total / steps), so seldom the noisiest one."""
     total = _total(process, steps, "leading")
     return torch.arange(steps - 1, -1, -1, dtype=torch.float64) * (total // steps) / (total - 1)
 

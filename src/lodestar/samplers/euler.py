@@ -1,4 +1,6 @@
-"""The Euler method on the probability flow ODE in the process's own time u. First order.
+"""The Euler method on the probability flow ODE. Song et al. 2020, arXiv:2011.13456, eq. 13. First order.
+
+In the process's own time u:
 
     x' = x + (u' - u) dx/du  =  (alpha + (u' - u) d_alpha) x0 + (sigma + (u' - u) d_sigma) eps
 

@@ -6,8 +6,10 @@ With t = sigma / alpha, and gamma = min(churn / steps, 2^{1/2} - 1) where low <=
     predictor  x' = alpha' x0 + sigma' eps                         at (x^, t^)
     corrector  x' + alpha' (t' - t^) (eps' - eps) / 2              at (x', t'), not on the step to clean
 
-Second order, two evaluations a step. The paper's x / alpha is EDM's x; a start at alpha = 0 has no t and is a step of
-the predictor alone. churn, low, high and lift are the paper's S_churn, S_tmin, S_tmax and S_noise; churn 0 draws none.
+Second order, two evaluations a step. EDM's x is x / alpha here. Where t^ / t' is above LONGEST the predictor stands
+alone, as it does from alpha = 0, where t is infinite: a straight line in t says nothing over such a distance (ours; on
+the oracle, cosine, 10 steps: error 94 without, 0.08 so; EDM's own steps are shorter, but for the last).
+churn, low, high and lift are the paper's S_churn, S_tmin, S_tmax and S_noise; churn 0 draws none.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ from ..core import Denoise, Level, Noise, Step, per_sample
 from ..errors import UsageError
 from .renoise import noised
 from .walk import Moment, path, stepwise, walk
+
+LONGEST = 6.0  # t^ / t': the longest step that is corrected
 
 
 @stepwise
@@ -49,10 +53,10 @@ def heun(
             x, at = _churned(x, at, hotter, lift, noise), hotter
         p = running(x, at)
         x = per_sample(to.alpha, p.x0) * p.x0 + per_sample(to.sigma, p.eps) * p.eps
-        span = to.noise_to_signal - at.level.noise_to_signal
-        if to.sigma > 0 and span.isfinite():
+        before, after = at.level.noise_to_signal, to.noise_to_signal
+        if before < LONGEST * after:
             again = running(x, replace(at, level=to, part=1))
-            x = x + per_sample(to.alpha * span / 2, x) * (again.eps - p.eps)
+            x = x + per_sample(to.alpha * (after - before) / 2, x) * (again.eps - p.eps)
         yield Moment(at, p, x)
 
 
