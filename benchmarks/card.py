@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="folder to write it to, in half precision, with its measured card")
     parser.add_argument("--scales", type=float, nargs="+", default=[0, 1, 2, 4, 8])
     parser.add_argument("--n", type=int, default=1000, help="prompts in each cell")
-    parser.add_argument("--batch", type=int, default=25, help="prompts that share starting noise")
+    parser.add_argument("--batch", type=int, default=25, help="prompts in one forward pass")
     asked = parser.parse_args()
     model = load(asked.model)
     rows = table(model, asked.scales, asked.n, batch=asked.batch)

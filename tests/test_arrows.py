@@ -15,7 +15,7 @@ ROOMS = {
     "files": {"errors"},
     "core": {"errors"},
     "oracle": NOUNS,
-    "process": NOUNS,
+    "process": NOUNS | {"expression"},
     "conditions": NOUNS,
     "guidance": NOUNS | {"expression"},
     "samplers": NOUNS | {"expression"},
@@ -24,7 +24,7 @@ ROOMS = {
     "data": NOUNS | {"conditions"},
 }
 ROOMS["request"] = NOUNS | {"conditions", "guidance", "process", "samplers"}
-ROOMS["result"] = NOUNS | {"conditions", "pictures"}
+ROOMS["result"] = NOUNS | {"conditions", "files", "pictures"}
 ROOMS["generate"] = ROOMS["request"] | {"pictures", "request", "result", "version"}
 ROOMS["model_folder"] = {"errors", "files", "version"}
 ROOMS["model"] = ROOMS["generate"] | {"files", "generate", "model_folder", "networks"}

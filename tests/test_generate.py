@@ -1,18 +1,34 @@
 """Sampling from a model: seeds, chunks, counts, recipes, and every mistake in one line."""
 
+import errno
+import os
 import warnings
+from dataclasses import replace
 
 import pytest
 import torch
+from PIL import Image
 
 import lodestar
 from lodestar import CFG, Interval, Negative, UsageError
 from lodestar.conditions import LabelSchema, TextSchema
 from lodestar.pictures import read_recipe
+from lodestar.request import UnseenWords
 from tiny import LABEL, TEXT, TOKENIZER, tiny
 
 MODEL = tiny()
 RED, STAR = "a red circle", "a green star"
+
+
+def filling_up(monkeypatch, after):
+    """A disk with space for so many files."""
+    spaces = iter(range(after))
+
+    def fsync(_):
+        if next(spaces, None) is None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("lodestar.files.os.fsync", fsync)
 
 
 def close(a, b):
@@ -36,6 +52,7 @@ def test_images_are_pixels_and_the_result_says_how_they_came_about():
         "guidance": "cfg(4)",
         "sampler": "ddim",
         "steps": 4,
+        "grid": "u",
         "seeds": [5, 6, 7],
     }
 
@@ -43,7 +60,7 @@ def test_images_are_pixels_and_the_result_says_how_they_came_about():
 def test_the_recipe_repeats_the_images():
     first = MODEL.sample([RED, STAR], n=2, guidance=3, sampler="ancestral(noise_mix=0.2)", seed=1)
     told = first.recipe
-    asked = {k: told[k] for k in ("guidance", "sampler", "steps", "negative")}
+    asked = {k: told[k] for k in ("guidance", "sampler", "steps", "grid", "negative")}
     again = MODEL.sample(told["prompts"], n=2, seed=told["seeds"][0], **asked)
     assert torch.equal(first.images, again.images)
 
@@ -54,6 +71,37 @@ def test_a_sample_depends_on_its_seed_alone(sampler):
     last = MODEL.sample(RED, n=1, seed=4, sampler=sampler, guidance=3)
     assert ((whole.images[4:].int() - last.images.int()).abs() <= 1).all()
     assert not torch.equal(whole.images[3], whole.images[4])
+
+
+def test_each_prompt_may_have_a_seed_of_its_own():
+    each = MODEL.sample([RED, STAR], n=2, seed=[7, 100])
+    assert each.seeds == each.recipe["seeds"] == [7, 8, 100, 101]
+    assert close(each, joined(MODEL.sample(RED, n=2, seed=7), MODEL.sample(STAR, n=2, seed=100)))
+    again = MODEL.sample(each.recipe["prompts"], n=2, seed=each.recipe["seeds"][::2])
+    assert torch.equal(each.images, again.images)
+    assert MODEL.sample([RED, STAR], n=2, seed=range(3, 5)).seeds == [3, 4, 4, 5]
+
+
+def joined(*results):
+    return replace(results[0], images=torch.cat([r.images for r in results]))
+
+
+@pytest.mark.parametrize("seeds", [[0, 0], [0, 9]], ids=str)
+def test_a_picture_has_a_row_for_each_prompt_whatever_the_seeds(tmp_path, seeds):
+    MODEL.sample([RED, STAR], n=3, seed=seeds).save(tmp_path / "rows.png")
+    MODEL.sample(RED, n=3).save(tmp_path / "row.png")
+    rows, row = (Image.open(tmp_path / name).size for name in ("rows.png", "row.png"))
+    assert rows[0] > row[0]  # a label beside each row
+    assert rows[1] > 1.5 * row[1]
+
+
+def test_a_grid_is_chosen_by_name_and_a_card_may_have_one():
+    asked = {"steps": 4, "seed": 3}
+    u, lam = (MODEL.sample(RED, grid=grid, **asked) for grid in ("u", "lam"))
+    assert (u.recipe["grid"], lam.recipe["grid"]) == ("u", "lam")
+    assert torch.equal(u.images, MODEL.sample(RED, **asked).images)
+    assert not torch.equal(u.images, lam.images)
+    assert torch.equal(tiny(card={"grid": "lam"}).sample(RED, **asked).images, lam.images)
 
 
 @pytest.mark.parametrize("batch", [1, 2, 4, 100])
@@ -131,6 +179,37 @@ def test_a_negative_prompt_takes_the_place_of_the_null():
     assert not torch.equal(MODEL.sample(RED, guidance=3).images, asked.images)
 
 
+@pytest.mark.parametrize("scale", ["4", " 2.5 ", "-1"])
+def test_a_number_as_text_is_that_number(scale):
+    assert MODEL.sample(RED, guidance=scale).recipe["guidance"] == str(CFG(float(scale)))
+    assert MODEL.sample(RED, guidance=scale, negative=STAR).recipe["guidance"] == str(Negative(float(scale)))
+
+
+@pytest.mark.parametrize(
+    ("guidance", "rule"),
+    [
+        (None, "negative(1)"),
+        (1, "negative(1)"),
+        ([1.0, 1.0], "negative([1, 1])"),
+        ("interval(negative([1, 1]), lo=0, hi=9)", "interval(negative([1, 1]), lo=0, hi=9)"),
+    ],
+    ids=str,
+)
+def test_a_negative_prompt_without_effect_is_said(guidance, rule):
+    with pytest.warns(UserWarning, match="without effect") as said:
+        result = MODEL.sample(RED, n=2, guidance=guidance, negative=STAR)
+    (line,) = map(str, (w.message for w in said))
+    assert f"guidance {rule} leaves the negative prompt (--negative, negative=) without effect" in line
+    assert "negative(4)" in line
+    assert torch.equal(result.images, MODEL.sample(RED, n=2).images)
+
+
+def test_a_negative_prompt_that_some_sample_reads_is_no_reason_to_speak():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        MODEL.sample(RED, n=2, guidance=[1.0, 2.0], negative=STAR)
+
+
 def test_a_negative_prompt_changes_the_default_rule_inside_its_wrappers():
     model = tiny(card={"guidance": "interval(cfg(4), lo=0, hi=9)", "steps": 3})
     assert model.sample(RED, negative=STAR).recipe["guidance"].startswith("interval(negative(4)")
@@ -160,6 +239,14 @@ def test_the_picture_carries_the_recipe(tmp_path):
     assert read_recipe(paths[3])["sample"] == {"index": 3, "prompt": STAR, "seed": 1}
 
 
+def test_pictures_of_each_are_all_written_or_none(tmp_path, monkeypatch):
+    result = MODEL.sample(RED, n=3)
+    filling_up(monkeypatch, after=2)
+    with pytest.raises(UsageError, match="No space left on device"):
+        result.save_each(tmp_path / "each")
+    assert not (tmp_path / "each").exists()
+
+
 @pytest.mark.parametrize(
     ("asked", "says"),
     [
@@ -168,6 +255,17 @@ def test_the_picture_carries_the_recipe(tmp_path):
         ({"n": 0}, "n must be a whole number of at least 1, got 0"),
         ({"batch": 0}, "batch must be"),
         ({"n": 1.5}, "got 1.5"),
+        ({"steps": 10**9}, "steps must be at most 10000, got 1000000000"),
+        ({"n": 10**12}, "n must be at most 1000000, got 1000000000000"),
+        ({"grid": "lamb"}, "unknown grid 'lamb': did you mean 'lam'"),
+        ({"grid": None, "sampler": ""}, "cannot read ''"),
+        ({"seed": 1.5}, "a seed is a whole number, got 1.5"),
+        ({"seed": "12"}, "a seed is a whole number, got '1'"),
+        ({"seed": True}, "a seed is a whole number, got True"),
+        ({"seed": [1, 2]}, "seed has 2 values for 1 prompts: give one, or one for each prompt"),
+        ({"guidance": ""}, "cannot read ''"),
+        ({"guidance": "nan"}, "scale must be finite, got nan"),
+        ({"guidance": "[2, 3]"}, "expected a name such as cfg(4)"),
         ({"sampler": "dddim"}, "did you mean 'ddim'"),
         ({"guidance": "cgf(4)"}, "did you mean 'cfg'"),
         ({"guidance": float("nan")}, "scale must be finite, got nan"),
@@ -180,8 +278,14 @@ def test_the_picture_carries_the_recipe(tmp_path):
         ({"prompts": []}, "no prompts"),
         ({"prompts": [RED, ""]}, "empty"),
         ({"prompts": 3}, "a prompt is a text"),
-        ({"negative": STAR, "guidance": "cfg(4)"}, "does not read the negative prompt"),
-        ({"guidance": "negative(4)"}, "'negative'"),
+        ({"negative": ""}, "the negative prompt is empty: leave it out (--negative, negative=)"),
+        (
+            {"negative": STAR, "guidance": "cfg(4)"},
+            "cfg(4) reads the negative prompt (--negative, negative=) at no step",
+        ),
+        ({"negative": STAR, "guidance": "interval(negative(4), lo=5, hi=5.1)"}, "at no step"),
+        ({"guidance": "negative(4)"}, "negative(4) needs a negative prompt: give one (--negative, negative=)"),
+        ({"guidance": "rescale(negative(4))"}, "needs a negative prompt"),
     ],
     ids=lambda v: str(v)[:40],
 )
@@ -190,6 +294,23 @@ def test_mistakes_are_named_in_one_line(asked, says):
         MODEL.sample(**{"prompts": RED, "n": 2, **asked})
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("batch", [None, 1])
+def test_a_sample_that_is_not_finite_is_refused_and_its_guidance_named(batch):
+    with pytest.raises(UsageError, match=r"^sample 1 \(seed 1\) .* guidance cfg\(\[1e\+39\]\)") as caught:
+        MODEL.sample(RED, n=2, guidance=[4, 1e39], batch=batch)
+    assert "\n" not in str(caught.value)
+
+
+def test_one_pixel_that_is_not_finite_is_enough():
+    def spoilt(denoise, x, levels, *, noise=None):
+        x = torch.zeros_like(x)
+        x[1, 0, 0, 0] = torch.inf
+        return x
+
+    with pytest.raises(UsageError, match=r"^sample 1 \(seed 8\) is not finite"):
+        MODEL.sample(RED, n=3, seed=7, sampler=spoilt)
 
 
 def test_an_unknown_class_gets_the_nearest():
@@ -229,6 +350,8 @@ def test_words_that_the_model_never_saw_are_named():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         MODEL.sample("A red circle, above a BLUE")
+        warnings.simplefilter("ignore", UnseenWords)
+        MODEL.sample("Ox pig")
 
 
 def test_sampling_leaves_no_gradients_and_no_modes_behind():

@@ -93,6 +93,14 @@ def test_the_description_tells_all_as_json(tmp_path, schema):
     assert told["network"]["type"] == "unet"
 
 
+def test_a_network_that_says_nothing_of_its_images_takes_any():
+    class Plain(torch.nn.Conv2d):
+        config = None
+
+    model = replace(tiny(None), network=Plain(5, 5, 1), shape=(5, 7, 9))
+    assert model.shape == (5, 7, 9)
+
+
 def test_an_unsaved_model_has_no_size():
     assert tiny().describe()["bytes"] is None
 
@@ -179,6 +187,19 @@ def test_a_folder_without_a_config_says_so_and_looks_inside(folder):
         ({"process": 3}, "no model of this Lodestar"),
         ({"shape": [3, 8]}, "no model of this Lodestar"),
         ({"shape": "wide"}, "no model of this Lodestar"),
+        ({"shape": [1, 8, 8]}, "model 'tiny' has images of 1 channels, and its network is for 3"),
+        ({"shape": [3, 8, 7]}, "model 'tiny' has images of 8x7 pixels, and its network needs multiples of 2"),
+        ({"shape": [3, 0, 0]}, "model 'tiny' has images of 0x0 pixels"),
+        (
+            {"card": {"sampler": "dddim"}},
+            "model 'tiny' has a bad default: unknown sampler 'dddim': did you mean 'ddim'",
+        ),
+        ({"card": {"guidance": "cgf(4)"}}, "model 'tiny' has a bad default: unknown rule 'cgf': did you mean 'cfg'"),
+        ({"card": {"guidance": ""}}, "model 'tiny' has a bad default: cannot read ''"),
+        ({"card": {"guidance": None}}, "model 'tiny' has a bad default: guidance must be a text, got None"),
+        ({"card": {"steps": 0}}, "model 'tiny' has a bad default: steps must be a whole number of at least 1, got 0"),
+        ({"card": {"steps": "many"}}, "model 'tiny' has a bad default: steps must be a whole number"),
+        ({"card": {"grid": "lamb"}}, "model 'tiny' has a bad default: unknown grid 'lamb': did you mean 'lam'"),
         ({"card": 3}, "no model of this Lodestar"),
         ({"schema": {"kind": "txt"}}, "did you mean 'text'"),
         ({"schema": {"kind": "text", "drop": 7}}, "[0, 1]"),

@@ -189,7 +189,11 @@ class Noise:
 
 
 def generator(*counters: int) -> torch.Generator:
-    """A CPU generator that is a function of these integers alone (splitmix64 chained over them)."""
+    """A CPU generator that is a function of these integers alone (splitmix64 chained over them).
+
+    Its `initial_seed()` has 64 bits, of which torch's CPU generator reads the lower 32: among n generators, two that
+    draw the same are to be expected once n nears 2^16, and any given two do so with a chance of 2^-32.
+    """
     state = 0x9E3779B97F4A7C15
     for c in counters:
         state = _splitmix(state ^ (c & _MASK))

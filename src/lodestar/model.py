@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, is_dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -20,7 +20,7 @@ from .errors import UsageError, unknown
 from .generate import OnStep, sample
 from .model_folder import WEIGHTS, Contents, fill, find, read, write
 from .process import Process, process_from_json, process_to_json
-from .request import Defaults, Guidance, Prompts
+from .request import Defaults, Guidance, Prompts, Seed
 from .result import Result
 from .samplers import Sampler
 
@@ -29,7 +29,8 @@ from .samplers import Sampler
 class Model:
     """A raw network and what its output means.
 
-    `card` is JSON: the defaults `guidance`, `sampler` and `steps`, and `recipe`, `measured` and `licence`.
+    `card` is JSON: the defaults `guidance`, `sampler`, `steps` and `grid`, and `recipe`, `measured` and `licence`.
+    Raises UsageError for images that the network is not for, and for defaults that cannot be used.
     """
 
     network: (
@@ -46,6 +47,21 @@ class Model:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise unknown("kind", str(self.kind), KINDS)
+        self._check_shape()
+        try:
+            self.defaults.levels(self.process)
+        except UsageError as error:
+            raise UsageError(f"model '{self.name}' has a bad default: {error}") from None
+
+    def _check_shape(self) -> None:
+        """Channels and sides are as the network's config says, where it does."""
+        (channels, height, width), config = self.shape, getattr(self.network, "config", None)
+        takes, multiple = getattr(config, "in_channels", channels), getattr(config, "multiple", 1)
+        if channels != takes:
+            raise UsageError(f"model '{self.name}' has images of {channels} channels, and its network is for {takes}")
+        if min(height, width) < 1 or height % multiple or width % multiple:
+            needs = f"its network needs multiples of {multiple}"
+            raise UsageError(f"model '{self.name}' has images of {height}x{width} pixels, and {needs}")
 
     def __call__(self, x: Tensor, level: Level, condition: object = None) -> Prediction:
         """The prediction for x [B, C, H, W] under a condition, or under what `encode` made of one."""
@@ -64,7 +80,7 @@ class Model:
     @property
     def defaults(self) -> Defaults:
         """What it is sampled with when nothing else is asked: the card's, best as measured."""
-        return Defaults(**{k: self.card[k] for k in ("guidance", "sampler", "steps") if k in self.card})
+        return Defaults(**{f.name: self.card[f.name] for f in fields(Defaults) if f.name in self.card})
 
     def sample(
         self,
@@ -74,7 +90,8 @@ class Model:
         guidance: Guidance | None = None,
         sampler: Sampler | str | None = None,
         steps: int | None = None,
-        seed: int = 0,
+        grid: str | None = None,
+        seed: Seed = 0,
         negative: str | int | None = None,
         batch: int | None = None,
         on_step: OnStep | None = None,
@@ -87,6 +104,7 @@ class Model:
             guidance=guidance,
             sampler=sampler,
             steps=steps,
+            grid=grid,
             seed=seed,
             negative=negative,
             batch=batch,

@@ -65,17 +65,22 @@ def picture(image: Tensor) -> Image.Image:
 
 
 def save_png(image: Image.Image, path: Path | str, recipe: Mapping[str, object] | None = None) -> None:
-    """A PNG with its recipe in a text chunk, whole or not at all. Raises UsageError where it cannot be written."""
+    """A PNG with its recipe, whole or not at all. Raises UsageError where it cannot be written."""
+    write_file(path, png(image, recipe))
+
+
+def png(image: Image.Image, recipe: Mapping[str, object] | None = None) -> bytes:
+    """A PNG file's content, with its recipe in a text chunk."""
     info = PngImagePlugin.PngInfo()
     if recipe is not None:
         info.add_itxt(KEY, json.dumps(recipe, ensure_ascii=False))
     buffer = BytesIO()
     image.save(buffer, "PNG", pnginfo=info)
-    write_file(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def read_recipe(path: Path | str) -> dict[str, object]:
-    """The recipe that `save_png` wrote. Raises UsageError if the file is no PNG or has none."""
+    """The recipe in a PNG of `save_png`. Raises UsageError if the file is no PNG or has none."""
     try:
         with Image.open(path, formats=["PNG"]) as image:
             image.load()

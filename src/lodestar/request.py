@@ -1,4 +1,4 @@
-"""What is asked of a model, settled before anything runs: conditions, rule, and whether the model can do it at all."""
+"""What is asked of a model, settled before anything runs: conditions, rule, seeds, and whether it can be done."""
 
 from __future__ import annotations
 
@@ -13,21 +13,42 @@ from torch import Tensor
 from .conditions import Condition, Schema, TextSchema, Value, guidable
 from .core import Level, Prediction, Step
 from .errors import UsageError
-from .guidance import CFG, Asks, Negative, Number, Rule, parse, take
+from .guidance import CFG, Ask, Negative, Number, Rule, parse, take
 from .guidance.fields import lengths
-from .process import Process
+from .process import Process, levels
+from .samplers import sampler as find_sampler
 
 Prompts: TypeAlias = Value | Sequence[Value]  # one or many: a text, a class by name or number, None for no prompt
-Guidance: TypeAlias = Rule | str | Number  # a rule, its text, or a number s for cfg(s)
+Guidance: TypeAlias = Rule | str | Number  # a rule, its text, or a number s, also as text, for cfg(s)
+Seed: TypeAlias = int | Sequence[int]  # one for all prompts alike, or one for each
+
+MOST = {"n": 1_000_000, "steps": 10_000}  # more is a slip of the finger, and would end in no memory
 
 
 @dataclass(frozen=True)
 class Defaults:
-    """What a model is sampled with when nothing else is asked."""
+    """What a model is sampled with when nothing else is asked. Raises UsageError for what it cannot be."""
 
     guidance: str = "cfg(1)"  # none, until somebody has measured better
     sampler: str = "ddim"
     steps: int = 20
+    grid: str = "u"
+
+    def __post_init__(self) -> None:
+        for name in ("guidance", "sampler", "grid"):
+            if not isinstance(getattr(self, name), str):
+                raise UsageError(f"{name} must be a text, got {getattr(self, name)!r}")
+        ruled(None, self)
+        find_sampler(self.sampler)
+        whole("steps", self.steps)
+
+    def levels(self, process: Process) -> Sequence[Level]:
+        """What a sampler visits. Raises UsageError for an unknown grid, and for one that this process does not have."""
+        return levels(process, self.steps, self.grid)
+
+
+class UnseenWords(UserWarning):
+    """A prompt has words that no training text had."""
 
 
 class Samples(Protocol):
@@ -53,12 +74,31 @@ class Samples(Protocol):
     def __call__(self, x: Tensor, level: Level, context: object, /) -> Prediction: ...
 
 
+def whole(name: str, count: int) -> None:
+    """Raise UsageError unless what is called so is a whole number of at least 1, and of at most MOST."""
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise UsageError(f"{name} must be a whole number of at least 1, got {count}")
+    if count > MOST.get(name, count):
+        raise UsageError(f"{name} must be at most {MOST[name]}, got {count}")
+
+
 def listed(prompts: Prompts) -> list[Value]:
     """One or many prompts as a list [P]."""
     asked: list[Value] = [prompts] if prompts is None or isinstance(prompts, str | int) else list(prompts)
     if not asked:
         raise UsageError("there are no prompts: give at least one, or None (--unconditional) to sample without")
     return asked
+
+
+def seeds_of(seed: Seed, prompts: int, n: int) -> list[int]:
+    """The seed of each sample [P n]: its prompt's for the first, and one more for each that follows."""
+    first = list(seed) if isinstance(seed, Sequence) else [seed] * prompts
+    for each in first:
+        if isinstance(each, bool) or not isinstance(each, int):
+            raise UsageError(f"a seed is a whole number, got {each!r}")
+    if len(first) != prompts:
+        raise UsageError(f"seed has {len(first)} values for {prompts} prompts: give one, or one for each prompt")
+    return [each + k for each in first for k in range(n)]
 
 
 def conditions(
@@ -71,17 +111,23 @@ def conditions(
             raise UsageError(f"model '{model.name}' is unconditional and knows no prompt: pass None (--unconditional)")
         return None, {}
     if isinstance(model.schema, TextSchema):
-        _check_texts(model.schema, given)
+        _check_texts(model.schema, asked, negative)
     named: dict[str, Condition] = {} if negative is None else {"negative": model.schema.encode([negative])}
     return model.schema.encode(asked), named
 
 
-def _check_texts(schema: TextSchema, texts: Sequence[Value]) -> None:
-    if any(isinstance(t, str) and not t.strip() for t in texts):
+def _check_texts(schema: TextSchema, asked: Sequence[Value], negative: Value) -> None:
+    if any(map(_empty, asked)):
         raise UsageError("the prompt is empty: pass None (--unconditional) to sample without one")
-    unseen = dict.fromkeys(w for t in texts if isinstance(t, str) for w in schema.unseen(t))
+    if _empty(negative):
+        raise UsageError("the negative prompt is empty: leave it out (--negative, negative=) to guide by the null")
+    unseen = dict.fromkeys(w for t in (*asked, negative) if isinstance(t, str) for w in schema.unseen(t))
     if unseen:
-        warnings.warn(f"the model never saw in training: {', '.join(unseen)}", stacklevel=4)
+        warnings.warn(f"the model never saw in training: {', '.join(unseen)}", UnseenWords, stacklevel=4)
+
+
+def _empty(text: Value) -> bool:
+    return isinstance(text, str) and not text.strip()
 
 
 def settled(
@@ -92,28 +138,39 @@ def settled(
     grid: Sequence[Level],
 ) -> Rule:
     """The rule to sample by, which this model can follow."""
-    rule = _rule(model.defaults.guidance if guidance is None else guidance)
-    if negative is not None and not _spelt(guidance):
-        rule = _away(rule)
+    rule = ruled(guidance, model.defaults, negative)
     bare = all(p is None for p in (*asked, negative))
-    asks = [rule.begin().asks(Step(level, i, len(grid) - 1)) for i, level in enumerate(grid[:-1])]
+    steps = [Step(level, i, len(grid) - 1) for i, level in enumerate(grid[:-1])]
+    asks = [ask for at in steps for ask in rule.begin().asks(at).values()]
     _check_null(model, any(p is None for p in asked), asks if not bare or guidance is not None else [])
-    if negative is not None and not any(a.replace for named in asks for a in named.values()):
-        raise UsageError(f"guidance {rule} does not read the negative prompt: use a rule that does, negative(4)")
-    if bare and guidance is not None and _guides(asks):
+    if not bare:
+        _check_negative(rule, negative is not None, [a for a in asks if a.replace == "negative"])
+        return rule
+    if guidance is not None and _guides(asks):
         warnings.warn(f"guidance {rule} has nothing to pull towards without a prompt: it is left out", stacklevel=3)
-    return CFG(1.0) if bare else rule
+    return CFG(1.0)
 
 
-def _rule(guidance: Guidance) -> Rule:
+def ruled(guidance: Guidance | None, defaults: Defaults, negative: Value = None) -> Rule:
+    """The rule asked for, or else the model's own; away from a negative prompt where nobody wrote the rule out."""
+    asked = _number(guidance)
+    rule = _rule(_number(defaults.guidance) if asked is None else asked)
+    spelt = isinstance(asked, str) or hasattr(asked, "asks")
+    return rule if negative is None or spelt else _away(rule)
+
+
+def _number(guidance: Guidance | None) -> Guidance | None:
+    """A number that comes as text, as that number: a command line has nothing else."""
+    try:
+        return float(guidance) if isinstance(guidance, str) else guidance
+    except ValueError:
+        return guidance
+
+
+def _rule(guidance: Guidance | None) -> Rule:
     if isinstance(guidance, str):
         return parse(guidance)
-    return guidance if _spelt(guidance) else CFG(guidance)  # type: ignore[arg-type, return-value]
-
-
-def _spelt(guidance: Guidance | None) -> bool:
-    """Whether the caller wrote the rule itself, and not a number or nothing."""
-    return isinstance(guidance, str) or hasattr(guidance, "asks")
+    return guidance if hasattr(guidance, "asks") else CFG(guidance)  # type: ignore[arg-type, return-value]
 
 
 def _away(rule: Rule) -> Rule:
@@ -126,19 +183,29 @@ def _away(rule: Rule) -> Rule:
     return replace(rule, **inner) if inner else rule
 
 
-def _guides(asks: Sequence[Asks]) -> bool:
+def _guides(asks: Sequence[Ask]) -> bool:
     """Whether anything but the conditional is asked of any sample at any step."""
-    return any(
-        (a.drop or a.replace) and (a.rows is None or bool(a.rows.any())) for named in asks for a in named.values()
-    )
+    return any((a.drop or a.replace) and (a.rows is None or bool(a.rows.any())) for a in asks)
 
 
-def _check_null(model: Samples, bare: bool, asks: Sequence[Asks]) -> None:
+def _check_negative(rule: Rule, given: bool, asks: Sequence[Ask]) -> None:
+    """Refuse a negative prompt that is missing or never asked; say so where it is asked of no sample."""
+    where = "(--negative, negative=)"
+    if not given and _guides(asks):
+        raise UsageError(f"guidance {rule} needs a negative prompt: give one {where}")
+    if given and not asks:
+        mend = "use a rule that does, such as negative(4)"
+        raise UsageError(f"guidance {rule} reads the negative prompt {where} at no step: {mend}")
+    if given and not _guides(asks):
+        mend = "give another scale, such as negative(4)"
+        warnings.warn(f"guidance {rule} leaves the negative prompt {where} without effect: {mend}", stacklevel=4)
+
+
+def _check_null(model: Samples, bare: bool, asks: Sequence[Ask]) -> None:
     """Refuse what needs a null that the model has not learnt."""
     if model.schema is None and _guides(asks):
         raise UsageError(f"model '{model.name}' is unconditional, so there is nothing to guide: leave guidance out")
-    dropped = [{k: a for k, a in named.items() if a.drop} for named in asks]
-    if model.schema is not None and not guidable(model.schema) and (bare or _guides(dropped)):
+    if model.schema is not None and not guidable(model.schema) and (bare or _guides([a for a in asks if a.drop])):
         asked = "sample without a prompt" if bare else "be guided"
         mend = "give a prompt" if bare else "use guidance cfg(1), or train with drop > 0"
         raise UsageError(f"model '{model.name}' never saw its null in training (drop 0) and cannot {asked}: {mend}")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from torch import Tensor
 
 from .conditions import Value
-from .pictures import picture, save_png, strip
+from .files import write_files
+from .pictures import picture, png, save_png, strip
 
 
 @dataclass(frozen=True)
@@ -22,21 +24,27 @@ class Result:
     recipe: dict[str, object]
     prompts: list[Value]  # [B]
 
+    @property
+    def n(self) -> int:
+        """Images of each prompt."""
+        return len(self.seeds) // len(cast("list[Value]", self.recipe["prompts"]))
+
     def save(self, path: Path | str) -> None:
         """One picture, a row for each prompt, with the recipe in its metadata."""
-        n = len(self.seeds) // self.seeds.count(self.seeds[0])  # of each prompt
-        rows, names = self.images.split(n), [_shown(p) for p in self.prompts[::n]]
+        rows, names = self.images.split(self.n), [_shown(p) for p in self.prompts[:: self.n]]
         one = len(rows) == 1
         title = names[0] if one else str(self.recipe["guidance"])
         save_png(strip(rows, [] if one else names, title), path, self.recipe)
 
     def save_each(self, folder: Path | str) -> list[Path]:
-        """A PNG for each sample, 00000.png and so on; its recipe says which sample of the call it is."""
-        paths = [Path(folder) / f"{i:05d}.png" for i in range(len(self.images))]
-        for i, (path, image) in enumerate(zip(paths, self.images, strict=True)):
-            own = {"index": i, "prompt": self.prompts[i], "seed": self.seeds[i]}
-            save_png(picture(image), path, {**self.recipe, "sample": own})
-        return paths
+        """A PNG for each sample, 00000.png and so on, or none; its recipe says which sample of the call it is."""
+        files = {f"{i:05d}.png": png(picture(image), self._of(i)) for i, image in enumerate(self.images)}
+        write_files(folder, files)
+        return [Path(folder) / name for name in files]
+
+    def _of(self, i: int) -> dict[str, object]:
+        """The recipe of sample i."""
+        return {**self.recipe, "sample": {"index": i, "prompt": self.prompts[i], "seed": self.seeds[i]}}
 
 
 def _shown(prompt: Value) -> str:

@@ -6,6 +6,7 @@ from lodestar.cli import main
 from lodestar.cli.info import lines
 from lodestar.cli.rules import source
 from lodestar.guidance import RULES
+from lodestar.process import GRIDS
 from lodestar.samplers import SAMPLERS
 
 
@@ -44,6 +45,15 @@ def test_every_rule_and_sampler_is_listed_with_its_source(tmp_path, capsys):
     assert "ancestral(noise_mix=0.3)" in out
 
 
+def test_every_grid_is_listed(tmp_path, capsys):
+    assert main(["rules", "--json", str(tmp_path / "rules.json")]) == 0
+    out = capsys.readouterr().out
+    grids = json.loads((tmp_path / "rules.json").read_text())["grids"]
+    assert [g["name"] for g in grids] == sorted(GRIDS)
+    assert all(g["about"] for g in grids)
+    assert any(line.startswith("lam ") for line in out.splitlines())
+
+
 def test_a_source_is_what_follows_the_first_sentence():
     assert source("Some guidance. A & B 2022,\narXiv:1, eq. 6.\n\nMore.") == "A & B 2022, arXiv:1, eq. 6."
     assert source("Nobody's") == "Nobody's"
@@ -51,6 +61,6 @@ def test_a_source_is_what_follows_the_first_sentence():
 
 def test_both_can_be_run_dry(tiny_model, capsys):
     assert main(["info", str(tiny_model), "--dry-run"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"command": "info", "json": None, "model": str(tiny_model)}
+    assert json.loads(capsys.readouterr().out) == {"command": "info", "model": str(tiny_model)}
     assert main(["rules", "--dry-run"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"command": "rules", "json": None}
+    assert json.loads(capsys.readouterr().out) == {"command": "rules"}

@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from lodestar import read_recipe
+from lodestar import CFG, read_recipe
 from lodestar.cli import main
 from lodestar.cli.runs import at_scale
 from lodestar.data.scenes.source import ScenesSource
 from lodestar.errors import UsageError
 from lodestar.generate import sample as honest
+from tiny import LABEL, tiny
 
-PROMPT = "a red circle above a blue square"
+PROMPT, STAR = "a red circle above a blue square", "a green star"
 
 
 @pytest.fixture(autouse=True)
@@ -77,8 +78,7 @@ def test_a_rule_without_a_scale_is_refused_with_scales(monkeypatch):
     class Bare:
         pass
 
-    assert at_scale(None, 3.0) == 3.0
-    assert at_scale("cfg(2)", None) == "cfg(2)"
+    assert at_scale("cfg(2)", 3.0) == CFG(3)
     monkeypatch.setattr("lodestar.cli.runs.parse", lambda _: Bare())
     with pytest.raises(UsageError, match="bare has none: use cfg"):
         at_scale("bare", 3.0)
@@ -108,6 +108,39 @@ def test_accuracy_is_the_exact_readers(sample, monkeypatch):
     monkeypatch.setattr("lodestar.model.sample", draws)
     assert sample(batch.texts[0], "--json", "out.json") == 0
     assert results()["runs"][0]["prompt_accuracy"] == 1
+
+
+@pytest.mark.parametrize("scale", ["4", "-1.5"])
+def test_a_number_is_that_scale_of_cfg(sample, scale):
+    assert sample(PROMPT, "--guidance", scale, "--json", "out.json") == 0
+    assert results()["runs"][0]["guidance"] == f"cfg({scale})"
+    assert sample("a green star", "--guidance", scale, "--negative", "a red circle", "--json", "out.json") == 0
+    assert results()["runs"][0]["guidance"] == f"negative({scale})"
+
+
+def test_a_grid_of_levels(sample):
+    assert sample(PROMPT, "--grid", "lam", "--json", "out.json") == 0
+    assert read_recipe("sample.png")["grid"] == results()["config"]["grid"] == "lam"
+
+
+def test_classes_by_number(tmp_path, capsys):
+    tiny(LABEL).save(tmp_path / "m")
+    for prompt in ("owl", "2", "dog"):
+        assert main(["sample", prompt, "--model", "m", "--n", "2", "--out", f"{prompt}.png"]) == 0
+    by_name, by_number, other = (below_the_title(f"{prompt}.png") for prompt in ("owl", "2", "dog"))
+    assert by_name == by_number != other
+    assert main(["sample", "3", "--model", "m"]) == 2
+    assert "a class is a name or a number from 0 to 2, got '3'" in capsys.readouterr().err
+
+
+def below_the_title(path):
+    picture = Image.open(path)
+    return picture.crop((0, picture.height - 106, picture.width, picture.height)).tobytes()
+
+
+def test_a_negative_prompt_without_effect_is_said(sample, capsys):
+    assert sample("a green star", "--negative", "a red circle") == 0
+    assert "lodestar: warning: guidance negative(1) leaves the negative prompt (--negative" in capsys.readouterr().err
 
 
 def test_unconditional(sample):
@@ -143,6 +176,20 @@ def test_a_prompt_gives_the_same_images_alone_and_in_a_file(sample):
         (("x", "--n", 0), "--n must be a whole number of at least 1, got 0"),
         (("x", "--steps", 0), "--steps must be a whole number of at least 1, got 0"),
         (("x", "--scales", "nan"), "scale must be finite, got nan"),
+        (("x", "--scales"), "--scales is empty: give the scales, as --scales 1 2 4"),
+        (("--unconditional", "--scales", 0, 1), "--scales needs a prompt"),
+        (("x", "--guidance", ""), "--guidance is empty: give one, or leave it out for the model's own"),
+        (("x", "--sampler", " "), "--sampler is empty"),
+        (("x", "--grid", ""), "--grid is empty"),
+        (("x", "--grid", "lamb"), "unknown grid 'lamb': did you mean 'lam'?"),
+        (("x", "--steps", 10**9), "steps must be at most 10000, got 1000000000"),
+        (("x", "--n", 10**9), "n must be at most 1000000, got 1000000000"),
+        ((STAR, "--negative", ""), "the negative prompt is empty: leave it out (--negative"),
+        ((STAR, "--guidance", "negative(4)"), "guidance negative(4) needs a negative prompt: give one (--negative"),
+        (
+            (STAR, "--negative", "a red circle", "--guidance", "cfg(4)"),
+            "guidance cfg(4) reads the negative prompt (--negative",
+        ),
         (("x", "--guidance", "cfg(much)"), "scale must be finite, got 'much'"),
         (("x", "--guidance", "cfgg(4)"), "unknown rule 'cfgg': did you mean 'cfg'?"),
         (("x", "--guidance", "cfg(scal=4)"), "unknown field of cfg 'scal': did you mean 'scale'?"),
@@ -168,6 +215,72 @@ def test_mistakes_are_refused_before_anything_is_sampled(sample, capsys, monkeyp
     assert err.startswith(f"lodestar: error: {said}")
     assert err.count("\n") == 1
     assert left() == ["file"]
+
+
+@pytest.mark.parametrize("args", [(PROMPT,), (PROMPT, "--scales", 1, 1e39), ("--prompts", "prompts.txt")])
+def test_pictures_that_are_not_finite_are_not_written(sample, capsys, args):
+    Path("prompts.txt").write_text("a green star\n")
+    assert sample(*args, "--guidance", "cfg(1e39)", "--json", "out.json") == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("lodestar: error: sample 0 (seed 0) is not finite (inf or nan) under guidance cfg(1e+39)")
+    assert err.count("\n") == 1
+    assert left() == ["prompts.txt"]
+
+
+@pytest.mark.parametrize("space", range(3))
+def test_a_disk_that_fills_up_leaves_all_pictures_and_their_index_or_none(sample, capsys, monkeypatch, space):
+    """Of two pictures and an index, as many as there is space for are on the disk when it is full."""
+    Path("prompts.txt").write_text(f"a green star\n{PROMPT}\n")
+    spaces = iter(range(space))
+
+    def fsync(_):
+        if next(spaces, None) is None:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("lodestar.files.os.fsync", fsync)
+    assert sample("--prompts", "prompts.txt", "--out", "all") == 2
+    assert "No space left on device" in capsys.readouterr().err
+    assert left() == ["prompts.txt"]
+    assert not Path("all").exists()
+
+
+@pytest.mark.parametrize(
+    ("args", "guidance"),
+    [
+        (("--negative", "a red circle"), "negative(1)"),
+        (("--guidance", "4", "--negative", "a red circle"), "negative(4)"),
+        (("--guidance", "4"), "cfg(4)"),
+        (("--scales", 1, 2), "cfg(4)"),
+        (("--scales", 1, 2, "--negative", "a red circle"), "negative(4)"),
+        (("--scales", 1, 2, "--guidance", "interval(cfg)"), "interval(cfg(4), lo=0.28, hi=5.42)"),
+    ],
+)
+def test_a_dry_run_says_the_guidance_that_will_run(sample, capsys, args, guidance):
+    assert sample("a green star", *args, "--dry-run") == 0
+    Path("c.json").write_text(capsys.readouterr().out)
+    assert results("c.json")["guidance"] == guidance
+    assert sample("a green star", *args, "--json", "direct.json") == 0
+    assert main(["sample", "--config", "c.json", "--json", "configured.json"]) == 0
+    direct, configured = ([r["guidance"] for r in results(f)["runs"]] for f in ("direct.json", "configured.json"))
+    assert direct == configured
+    assert len(direct) == (2 if "--scales" in args else 1)
+
+
+def test_without_a_prompt_no_guidance_will_run_and_a_prompt_brings_the_models_back(sample, capsys):
+    assert sample("--unconditional", "--dry-run") == 0
+    Path("c.json").write_text(capsys.readouterr().out)
+    assert results("c.json")["guidance"] is None
+    assert main(["sample", "a green star", "--config", "c.json", "--dry-run"]) == 0
+    assert json.loads(capsys.readouterr().out)["guidance"] == "cfg(1)"
+
+
+def test_a_dry_run_refuses_what_the_run_would(sample, capsys):
+    for args in (("--steps", 10**9), ("--grid", "lamb"), ("--sampler", "dddim"), ("--guidance", "cgf")):
+        assert sample("a green star", *args, "--dry-run") == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.count("\n") == 1
 
 
 def test_a_full_disk_leaves_what_was_there(sample, capsys, monkeypatch):

@@ -15,6 +15,13 @@ def test_classes_by_name_number_and_none():
     assert LabelSchema(("cat", "dog")).encode(["dog", 0, None]).index.tolist() == [1, 0, -1]
 
 
+def test_a_number_as_text_is_that_class_unless_a_class_is_called_so():
+    assert LabelSchema(("cat", "dog")).encode(["1", "0"]).index.tolist() == [1, 0]
+    assert LabelSchema(("7", "1", "0")).encode(["1", "0", "2", 1]).index.tolist() == [1, 2, 2, 1]
+    with pytest.raises(UsageError, match="from 0 to 1, got '2'"):
+        LabelSchema(("cat", "dog")).encode(["2"])
+
+
 def test_an_unknown_class_gets_the_nearest_name():
     with pytest.raises(UsageError, match="unknown class 'dgo': did you mean 'dog'"):
         LabelSchema(("cat", "dog")).encode(["dgo"])

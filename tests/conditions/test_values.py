@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lodestar.conditions import Condition, Label, LabelSchema, Text, TextSchema, Tokenizer, coins, drop, null_of
+from lodestar.conditions import Condition, Label, LabelSchema, Text, TextSchema, Tokenizer, coins, drop
 from lodestar.errors import UsageError
 
 TOKENIZER = Tokenizer.train(["a red circle", "a blue square above a green star"], 300)
@@ -35,7 +35,6 @@ def test_rows_and_cat_are_inverse(case):
 def test_null_is_what_the_schema_encodes_for_none(case):
     schema, condition = case
     assert same(condition.null(), schema.encode([None] * 4))
-    assert same(condition.null(), null_of(schema, 4))
     assert not condition.null().present.any()
 
 

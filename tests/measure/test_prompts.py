@@ -1,12 +1,15 @@
 """Prompt accuracy of models whose truthfulness is known."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from lodestar.core import Noise
 from lodestar.data.scenes.captions import captions
 from lodestar.data.scenes.render import render
 from lodestar.data.scenes.source import COMPOSED, SEEN, prompts
@@ -14,6 +17,7 @@ from lodestar.data.scenes.world import draw
 from lodestar.errors import UsageError
 from lodestar.measure import measure_prompts, prompt_accuracy, readable, table, wilson
 from lodestar.result import Result
+from tiny import tiny
 
 
 def truth() -> dict[str, Tensor]:
@@ -32,16 +36,16 @@ class Painter:
 
     lie: int = 0
     known: dict[str, Tensor] = field(default_factory=truth)
-    seeds: list[int] = field(default_factory=list)
+    seeds: list[list[int]] = field(default_factory=list)
     guidance: list[object] = field(default_factory=list)
 
-    def sample(self, prompts: list[str], *, n: int, guidance: object, seed: int, **_: object) -> Result:
-        self.seeds.append(seed)
+    def sample(self, prompts: list[str], *, n: int, guidance: object, seed: Sequence[int], **_: object) -> Result:
+        self.seeds.append(list(seed))
         self.guidance.append(guidance)
         images = torch.stack([self.known[p] for p in prompts])
         if self.lie:
             images[:: self.lie] = 255
-        return Result(images, [seed] * len(prompts), 40 * len(prompts), 0.0, {}, list(prompts))
+        return Result(images, list(seed), 40 * len(prompts), 0.0, {}, list(prompts))
 
 
 def test_a_truthful_model() -> None:
@@ -57,10 +61,27 @@ def test_a_model_that_leaves_half_blank() -> None:
     assert sum(right for right, _ in got.by_count.values()) == 30
 
 
-def test_each_batch_has_its_own_seed() -> None:
+@pytest.mark.parametrize("batch", [1, 3, 25])
+def test_each_prompt_has_its_own_seed_whatever_the_batch(batch: int) -> None:
     model = Painter()
-    measure_prompts(model, prompts(50), seed=7, batch=20)
-    assert model.seeds == [7, 8, 9]
+    measure_prompts(model, prompts(5), seed=7, batch=batch)
+    assert [s for seeds in model.seeds for s in seeds] == [7, 8, 9, 10, 11]
+
+
+@pytest.mark.filterwarnings("ignore")  # of words that the tiny model never saw
+def test_the_starting_noise_of_no_two_prompts_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a model of this library, which draws its noise by the seeds."""
+    drawn: list[Tensor] = []
+
+    def normal(noise: Noise, *args: Any) -> Tensor:
+        drawn.extend(made := honest(noise, *args))
+        return made
+
+    honest = Noise.normal
+    monkeypatch.setattr(Noise, "normal", normal)
+    model = tiny(shape=(3, 16, 16))
+    measure_prompts(model, prompts(6), steps=1, batch=4)
+    assert len({tuple(x.flatten().tolist()) for x in drawn}) == len(drawn) == 6
 
 
 def test_pictures_of_other_prompts_are_false() -> None:
@@ -107,5 +128,5 @@ def test_bad_input_is_named() -> None:
         prompt_accuracy(torch.zeros(1, 32, 32, 3, dtype=torch.uint8), ["a cat"])
     with pytest.raises(UsageError, match="one caption for each"):
         prompt_accuracy(torch.zeros(2, 32, 32, 3, dtype=torch.uint8), ["a red circle"])
-    with pytest.raises(UsageError, match="at least one prompt"):
+    with pytest.raises(UsageError, match="at least one prompt, got none"):
         measure_prompts(Painter(), [])

@@ -1,4 +1,4 @@
-"""`lodestar rules`: every registered rule and sampler, read off the code."""
+"""`lodestar rules`: every registered rule, sampler and grid, read off the code."""
 
 from __future__ import annotations
 
@@ -16,21 +16,25 @@ from .show import table
 
 @dataclass(frozen=True, kw_only=True)
 class Rules(Command):
-    """List the guidance rules and the samplers, with their fields, defaults and sources."""
+    """List the guidance rules, the samplers and the grids of levels, with their fields, defaults and sources."""
 
     def run(self) -> dict[str, object]:
         from ..guidance import RULES
+        from ..process import GRIDS
         from ..samplers import SAMPLERS
 
         rules = [_rule(name, cls) for name, cls in sorted(RULES.items())]
         samplers = [_sampler(name, function) for name, function in sorted(SAMPLERS.items())]
+        grids = [_function(name, function) for name, function in sorted(GRIDS.items())]
         table(
             ("rule", "neutral", "what it is", "source"),
             [(_written(r), _given(r["neutral"]) or "-", r["about"], r["source"]) for r in rules],
         )
         print()
         table(("sampler", "source"), [(_written(s), s["source"]) for s in samplers])
-        return {"config": to_json(self), "rules": rules, "samplers": samplers}
+        print()
+        table(("grid", "what it is"), [(_written(g), g["about"]) for g in grids])
+        return {"config": to_json(self), "rules": rules, "samplers": samplers, "grids": grids}
 
 
 def _rule(name: str, cls: type) -> dict[str, Any]:
@@ -45,15 +49,15 @@ def _rule(name: str, cls: type) -> dict[str, Any]:
 
 
 def _sampler(name: str, function: Callable[..., Any]) -> dict[str, Any]:
+    return {**_function(name, function), "source": source(sys.modules[function.__module__].__doc__)}
+
+
+def _function(name: str, function: Callable[..., Any]) -> dict[str, Any]:
     from ..samplers import own_keywords
 
     parameters = inspect.signature(function).parameters
-    return {
-        "name": name,
-        "fields": {k: parameters[k].default for k in own_keywords(function)},
-        "about": _first_line(function),
-        "source": source(sys.modules[function.__module__].__doc__),
-    }
+    own = {k: parameters[k].default for k in own_keywords(function)}
+    return {"name": name, "fields": own, "about": _first_line(function)}
 
 
 def _default(field: Field[Any]) -> Any:

@@ -65,14 +65,12 @@ class Run:
         return sum(part) / len(part)
 
     def _rows(self, i: int) -> slice:
-        prompts = self.result.seeds.count(self.result.seeds[0])
-        n = len(self.result.seeds) // prompts
-        return slice(i * n, (i + 1) * n)
+        return slice(i * self.result.n, (i + 1) * self.result.n)
 
 
 def runs(model: Model, job: Sample, prompts: Sequence[str | None]) -> list[Run]:
     """Every scale of the job, or the one run that it is."""
-    scales: Sequence[float | None] = job.scales or (None,)
+    scales: Sequence[float | None] = (None,) if job.scales is None else job.scales
     done = []
     with progress() as bar:
         for scale in scales:
@@ -92,9 +90,10 @@ def _sampled(
     return model.sample(
         list(prompts),
         n=job.n,
-        guidance=at_scale(job.guidance, scale),
+        guidance=job.guidance if scale is None else at_scale(job.guidance, scale),
         sampler=job.sampler,
         steps=job.steps,
+        grid=job.grid,
         seed=job.seed,
         negative=job.negative,
         batch=job.batch,
@@ -102,11 +101,9 @@ def _sampled(
     )
 
 
-def at_scale(guidance: str | None, scale: float | None) -> Rule | str | float | None:
-    """The guidance with this scale in it: cfg's where none is written. Raises UsageError if the rule has no scale."""
-    if scale is None:
-        return guidance
-    return scale if guidance is None else _scaled(parse(guidance), scale, guidance)
+def at_scale(guidance: str | None, scale: float) -> Rule:
+    """The guidance, cfg if none is written, with this scale in it. Raises UsageError if the rule has none."""
+    return _scaled(parse(guidance or "cfg"), scale, str(guidance))
 
 
 def _scaled(rule: Rule, scale: float, written: str) -> Rule:

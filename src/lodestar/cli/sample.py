@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from ..errors import UsageError
+from ..files import write_files
 from . import show
 from .command import Command
 from .config import to_json
 
 if TYPE_CHECKING:
     from ..model import Model
+    from ..request import Defaults
     from .runs import Run
 
 _WHAT = ("prompt", "prompts", "unconditional")
+_OWN = ("guidance", "sampler", "steps", "grid")  # what a model has defaults for
 SLUG = 60  # characters of a prompt in a file's name
+
+Scales = Annotated[tuple[float, ...] | None, arg(metavar="FLOAT ...")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,13 +34,14 @@ class Sample(Command):
 
     prompt: Positional[str | None] = None  # what to draw, in quotes; a class for a model of classes
     model: str = "scenes-32"  # a shipped model, or the folder of one
-    guidance: str | None = None  # a rule, as "interval(cfg(4), lo=.28, hi=5.4)"; by default the model's own
-    scales: tuple[float, ...] = ()  # the same seeds at each of these scales of cfg, or of the rule in --guidance
+    guidance: str | None = None  # a rule, as "interval(cfg(4), lo=.28, hi=5.4)", or a scale; by default the model's own
+    scales: Scales = None  # the same seeds at each of these, of cfg or of the rule in --guidance
     negative: str | None = None  # what to guide away from, in place of the null
     n: int = 8  # images of each prompt
     seed: int = 0  # of the first image; the next one's is one more
     steps: int | None = None  # by default the model's own
     sampler: str | None = None  # as "ddim" or "ancestral(noise_mix=0.2)"; by default the model's own
+    grid: str | None = None  # of levels: "u", the process's own time, "lam", log SNR, ...; by default the model's own
     batch: int = 64  # images in one forward pass at most
     unconditional: bool = False  # sample without a prompt
     prompts: Path | None = None  # a file with a prompt a line; blank lines and those after # are skipped
@@ -50,23 +56,28 @@ class Sample(Command):
         return {k: v for k, v in data.items() if k not in _WHAT}
 
     def resolved(self) -> Sample:
-        asked = self._asked()
-        return self._settled(self._load(), asked)
+        self._asked()
+        return self._settled(self._load())
 
     def run(self) -> dict[str, object]:
         from .runs import runs
 
         asked = self._asked()
-        files = self._files(asked)
+        paths = self._paths(asked)
         model = self._load()
-        settled = self._settled(model, asked)
+        settled = self._settled(model)
         done = runs(model, settled, asked)
         _print(done)
-        written = [_picture(done, i, path) for i, path in enumerate(files)]
-        results = {"config": to_json(settled), "model": model.name, "runs": [r.report() for r in done]}
-        if self.prompts is not None:
-            show.write_json(files[0].parent / "index.json", {**results, "pictures": written})
-        return {**results, "pictures": written}
+        results: dict[str, object] = {
+            "config": to_json(settled),
+            "model": model.name,
+            "runs": [run.report() for run in done],
+            "pictures": [_entry(done, i, path) for i, path in enumerate(paths)],
+        }
+        files = {path.name: _picture(done, i) for i, path in enumerate(paths)}
+        index = {} if self.prompts is None else {"index.json": show.json_bytes(results)}
+        write_files(paths[0].parent, {**files, **index})
+        return results
 
     def _asked(self) -> list[str | None]:
         """The prompts, after the checks that need no model."""
@@ -75,12 +86,22 @@ class Sample(Command):
             raise UsageError("give one of PROMPT, --prompts FILE and --unconditional")
         if not any(given) or (self.prompt is not None and not self.prompt.strip()):
             raise UsageError("give a prompt in quotes, or --unconditional to sample without one")
+        self._check_options()
+        return [self.prompt] if self.prompts is None else list(_lines(self.prompts))
+
+    def _check_options(self) -> None:
         for name, count in {"n": self.n, "batch": self.batch, "steps": self.steps, "threads": self.threads}.items():
             if count is not None and count < 1:
                 raise UsageError(f"--{name} must be a whole number of at least 1, got {count}")
-        return [self.prompt] if self.prompts is None else list(_lines(self.prompts))
+        for name, text in {"guidance": self.guidance, "sampler": self.sampler, "grid": self.grid}.items():
+            if text is not None and not text.strip():
+                raise UsageError(f"--{name} is empty: give one, or leave it out for the model's own")
+        if self.scales is not None and not self.scales:
+            raise UsageError("--scales is empty: give the scales, as --scales 1 2 4")
+        if self.scales and self.unconditional and self.negative is None:
+            raise UsageError("--scales needs a prompt: without one there is nothing to guide, and all rows are equal")
 
-    def _files(self, asked: Sequence[str | None]) -> list[Path]:
+    def _paths(self, asked: Sequence[str | None]) -> list[Path]:
         """A picture's path for each prompt. Raises UsageError where they could not be written."""
         out = self._out()
         if self.prompts is None:
@@ -103,22 +124,27 @@ class Sample(Command):
             torch.set_num_threads(self.threads)
         return load(self.model, _device() if self.device == "auto" else self.device)
 
-    def _settled(self, model: Model, asked: Sequence[str | None]) -> Sample:
-        """With the model's own defaults filled in. Raises UsageError on a rule or a sampler that there is none of."""
-        from ..guidance import parse
-        from ..samplers import sampler
+    def _settled(self, model: Model) -> Sample:
+        """With the model's own defaults filled in. Raises UsageError on a rule, sampler or grid that is not there."""
         from .runs import at_scale
 
-        plain = not (self.scales or self.unconditional or self.negative is not None)  # else None has its own meaning
-        guidance = self.guidance or (model.defaults.guidance if plain else None)
-        chosen = self.sampler or model.defaults.sampler
-        if guidance is not None:
-            parse(guidance)
-        for scale in self.scales:
-            at_scale(guidance or "cfg", scale)
-        sampler(chosen)
-        steps = model.defaults.steps if self.steps is None else self.steps
-        return replace(self, guidance=guidance, sampler=chosen, steps=steps, out=self._out())
+        given = {name: value for name in _OWN if (value := getattr(self, name)) is not None}
+        chosen = replace(model.defaults, **given)
+        chosen.levels(model.process)
+        guidance = self._guidance(chosen)
+        for scale in self.scales or ():
+            at_scale(guidance, scale)
+        return replace(self, **{**asdict(chosen), "guidance": guidance}, out=self._out())
+
+    def _guidance(self, chosen: Defaults) -> str | None:
+        """The rule that will run, or the one whose scale is `--scales`; None where there is nothing to guide."""
+        from ..request import ruled
+
+        if self.guidance is None and self.unconditional and self.negative is None:
+            return None
+        if self.guidance is None and self.scales:
+            chosen = replace(chosen, guidance="cfg")  # whose scale replaces its own
+        return str(ruled(self.guidance, chosen, self.negative))
 
 
 def _device() -> str:
@@ -146,19 +172,24 @@ def _slug(prompt: str) -> str:
     return re.sub(r"\W+", "-", prompt.lower()).strip("-")[:SLUG].strip("-") or "prompt"
 
 
-def _picture(done: Sequence[Run], i: int, path: Path) -> dict[str, object]:
-    """Write the picture of prompt i, a row for each run, and say what is in it."""
-    from ..pictures import save_png, strip
+def _picture(done: Sequence[Run], i: int) -> bytes:
+    """The picture of prompt i, a row for each run, as a PNG file."""
+    from ..pictures import png, strip
 
     parts = [run.of_prompt(i) for run in done]
     prompt = "no prompt" if parts[0].prompts[0] is None else str(parts[0].prompts[0])
     labels = [run.label for run in done] if len(done) > 1 else []
-    guidance = [part.recipe["guidance"] for part in parts]
+    guidance = [run.guidance for run in done]
     recipe = {**parts[0].recipe, "guidance": guidance if labels else guidance[0]}
-    save_png(strip([part.images for part in parts], labels, prompt), path, recipe)
-    accuracy = [run.accuracy_of(i) for run in done]
+    return png(strip([part.images for part in parts], labels, prompt), recipe)
+
+
+def _entry(done: Sequence[Run], i: int, path: Path) -> dict[str, object]:
+    """What is in that picture, as JSON values."""
+    part, accuracy = done[0].of_prompt(i), [run.accuracy_of(i) for run in done]
     told = {} if None in accuracy else {"prompt_accuracy": accuracy}
-    return {"file": str(path), "prompt": parts[0].prompts[0], "seeds": parts[0].seeds, "guidance": guidance, **told}
+    guidance = [run.guidance for run in done]
+    return {"file": str(path), "prompt": part.prompts[0], "seeds": part.seeds, "guidance": guidance, **told}
 
 
 def _print(done: Sequence[Run]) -> None:

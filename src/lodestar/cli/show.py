@@ -83,8 +83,13 @@ def print_json(data: object) -> None:
     print(json.dumps(data, indent=2, ensure_ascii=False))
 
 
+def json_bytes(data: object) -> bytes:
+    """A JSON file's content."""
+    return (json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode()
+
+
 def write_json(path: Path, data: object) -> None:
-    write_file(path, (json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode())
+    write_file(path, json_bytes(data))
 
 
 def check_file(path: Path) -> None:

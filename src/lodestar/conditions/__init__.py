@@ -8,7 +8,6 @@ from .schema import (
     TextSchema,
     Value,
     guidable,
-    null_of,
     schema_from_json,
     schema_to_json,
 )
@@ -27,7 +26,6 @@ __all__ = [
     "coins",
     "drop",
     "guidable",
-    "null_of",
     "schema_from_json",
     "schema_to_json",
 ]

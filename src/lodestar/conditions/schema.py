@@ -17,7 +17,6 @@ from typing import Literal
 import torch
 
 from ..errors import UsageError, unknown
-from .condition import Condition
 from .label import Label
 from .text import Text
 from .tokenizer import NULL, TEXT, Tokenizer
@@ -39,18 +38,21 @@ class LabelSchema:
             raise UsageError("classes must be a list of different names, with at least one in it")
 
     def encode(self, values: Sequence[Value]) -> Label:
-        """Class names or numbers to a condition [B]; None is the null. Raises UsageError on an unknown class."""
+        """Class names or numbers, also as text, to a condition [B]; None is the null. A name goes before a number.
+
+        Raises UsageError on an unknown class.
+        """
         return Label(torch.tensor([self._index(v) for v in values], dtype=torch.int64))
 
     def _index(self, value: Value) -> int:
         if value is None:
             return -1
-        if isinstance(value, int) and 0 <= value < len(self.classes):
-            return value
         if isinstance(value, str) and value in self.classes:
             return self.classes.index(value)
-        if isinstance(value, str):
+        if isinstance(value, str) and not value.isdecimal():
             raise unknown("class", value, self.classes)
+        if isinstance(value, str | int) and 0 <= int(value) < len(self.classes):
+            return int(value)
         raise UsageError(f"a class is a name or a number from 0 to {len(self.classes) - 1}, got {value!r}")
 
 
@@ -110,11 +112,6 @@ class TextSchema:
 
 
 Schema = LabelSchema | TextSchema | None  # None: unconditional
-
-
-def null_of(schema: LabelSchema | TextSchema, n: int = 1) -> Condition:
-    """The null, n times: exactly what training put in the place of a dropped condition."""
-    return schema.encode([None] * n)
 
 
 def guidable(schema: Schema) -> bool:

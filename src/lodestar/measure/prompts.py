@@ -17,7 +17,7 @@ from ..data.scenes.captions import parse
 from ..data.scenes.reader import failures, meaning
 from ..data.scenes.source import prompts as test_prompts
 from ..errors import UsageError
-from ..request import Guidance
+from ..request import Guidance, Seed
 from ..result import Result
 from ..samplers import Sampler
 
@@ -35,7 +35,7 @@ class Samplable(Protocol):
         guidance: Guidance | None,
         sampler: Sampler | str | None,
         steps: int | None,
-        seed: int,
+        seed: Seed,
         batch: int | None,
     ) -> Result: ...
 
@@ -118,21 +118,15 @@ def measure_prompts(
     seed: int = 0,
     batch: int = 25,
 ) -> Accuracy:
-    """The accuracy of one sample of each prompt.
+    """The accuracy of one sample of each prompt, with the seeds seed, seed + 1, ..., so that samples are independent.
 
-    Prompts of one call to `sample` share their starting noise, so every `batch` prompts get a seed of their own: seed,
-    seed + 1, ...; the result depends on `batch`. None leaves a choice to the model's defaults.
+    `batch` is the most of them in one forward pass. None leaves a choice to the model's defaults.
     """
-    if not prompts or batch < 1:
-        raise UsageError(f"measuring takes at least one prompt and a batch of 1, got {len(prompts)} and {batch}")
-    wrong: list[str | None] = []
-    rows = 0
-    for k, start in enumerate(range(0, len(prompts), batch)):
-        some = list(prompts[start : start + batch])
-        got = model.sample(some, n=1, guidance=guidance, sampler=sampler, steps=steps, seed=seed + k, batch=batch)
-        wrong += prompt_truth(got.images, some)
-        rows += got.evaluations
-    return _accuracy(prompts, wrong, rows / len(prompts))
+    if not prompts:
+        raise UsageError("measuring takes at least one prompt, got none")
+    seeds = range(seed, seed + len(prompts))
+    got = model.sample(list(prompts), n=1, guidance=guidance, sampler=sampler, steps=steps, seed=seeds, batch=batch)
+    return _accuracy(prompts, prompt_truth(got.images, prompts), got.evaluations / len(prompts))
 
 
 def table(

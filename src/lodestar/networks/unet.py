@@ -101,10 +101,11 @@ class Encoder(nn.Module):
 
     def _text(self, text: Text) -> Context:
         tokens = self.tower(text.ids, text.mask)
-        if self._null_is("zeros"):
-            tokens = tokens * text.present[:, None, None]
         weight = text.mask[..., None] / text.mask.sum(1)[:, None, None]
-        return Context(self.pool((tokens * weight).sum(1)), tokens, text.mask)
+        vector = self.pool((tokens * weight).sum(1))
+        if self._null_is("zeros"):  # the pool has a bias, so its result is what must be zero
+            vector, tokens = vector * text.present[:, None], tokens * text.present[:, None, None]
+        return Context(vector, tokens, text.mask)
 
     def _null_is(self, null: str) -> bool:
         return self.schema is not None and self.schema.null == null
