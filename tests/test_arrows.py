@@ -25,9 +25,11 @@ ROOMS = {
 }
 ROOMS["request"] = NOUNS | {"conditions", "guidance", "process", "samplers"}
 ROOMS["result"] = NOUNS | {"conditions", "files", "pictures"}
-ROOMS["generate"] = ROOMS["request"] | {"pictures", "request", "result", "version"}
+ROOMS["start"] = NOUNS | {"pictures", "samplers"}
+ROOMS["job"] = ROOMS["request"] | {"pictures", "request", "start", "version"}
+ROOMS["generate"] = {"conditions", "job", "request", "result", "samplers"}
 ROOMS["model_folder"] = {"errors", "files", "version"}
-ROOMS["model"] = ROOMS["generate"] | {"files", "generate", "model_folder", "networks"}
+ROOMS["model"] = ROOMS["request"] | ROOMS["generate"] | {"files", "generate", "model_folder", "networks", "version"}
 ABOVE = ROOMS["model"] | {"data", "model", "pictures"}
 ROOMS["train"] = ABOVE
 ROOMS["measure"] = ABOVE

@@ -15,7 +15,7 @@ from .version import __version__
 if TYPE_CHECKING:
     from .conditions import drop
     from .core import Level, Noise, Prediction, Step
-    from .generate import sample
+    from .generate import sample, trajectory
     from .guidance import CFG, Interval, Negative, Rescale, guide
     from .model import Model, load
     from .pictures import read_recipe
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "conditions": ("drop",),
     "core": ("Level", "Noise", "Prediction", "Step"),
-    "generate": ("sample",),
+    "generate": ("sample", "trajectory"),
     "guidance": ("CFG", "Interval", "Negative", "Rescale", "guide"),
     "model": ("Model", "load"),
     "pictures": ("read_recipe",),
@@ -50,6 +50,7 @@ __all__ = [
     "load",
     "read_recipe",
     "sample",
+    "trajectory",
 ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from importlib import import_module
 from pathlib import Path
@@ -17,7 +17,8 @@ from . import networks
 from .conditions import Condition, Schema, TextSchema, Tokenizer, schema_from_json, schema_to_json
 from .core import KINDS, Kind, Level, Prediction, convert
 from .errors import UsageError, unknown
-from .generate import OnStep, sample
+from .generate import sample, trajectory
+from .job import OnStep, Preview
 from .model_folder import WEIGHTS, Contents, fill, find, read, write
 from .process import Process, process_from_json, process_to_json
 from .request import Defaults, Guidance, Prompts, Seed
@@ -93,6 +94,9 @@ class Model:
         grid: str | None = None,
         seed: Seed = 0,
         negative: str | int | None = None,
+        init: Tensor | None = None,
+        strength: float | None = None,
+        mask: Tensor | None = None,
         batch: int | None = None,
         on_step: OnStep | None = None,
     ) -> Result:
@@ -107,9 +111,16 @@ class Model:
             grid=grid,
             seed=seed,
             negative=negative,
+            init=init,
+            strength=strength,
+            mask=mask,
             batch=batch,
             on_step=on_step,
         )
+
+    def trajectory(self, prompts: Prompts = None, **options: Any) -> Iterator[Preview]:
+        """The same a step at a time: see `lodestar.trajectory`, which this is."""
+        return trajectory(self, prompts, **options)
 
     def save(self, folder: Path | str, dtype: torch.dtype = torch.float32) -> None:
         """Write the model into a folder, all of it or nothing, its weights as dtype. `load` reads it back.

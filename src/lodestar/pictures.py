@@ -79,6 +79,24 @@ def png(image: Image.Image, recipe: Mapping[str, object] | None = None) -> bytes
     return buffer.getvalue()
 
 
+def read_picture(path: Path | str, channels: int) -> Tensor:
+    """A picture file as uint8 [H, W, C], in grey for one channel and else in colour; what is transparent is white.
+
+    Raises UsageError where it cannot be read.
+    """
+    try:
+        with Image.open(path) as image:
+            whole = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
+            values = torch.frombuffer(
+                bytearray(whole.convert("L" if channels == 1 else "RGB").tobytes()), dtype=torch.uint8
+            )
+            return values.reshape(image.height, image.width, -1)
+    except FileNotFoundError:
+        raise UsageError(f"there is no file {path}") from None
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        raise UsageError(f"{path} is not a whole picture: {error}") from None
+
+
 def read_recipe(path: Path | str) -> dict[str, object]:
     """The recipe in a PNG of `save_png`. Raises UsageError if the file is no PNG or has none."""
     try:

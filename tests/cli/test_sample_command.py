@@ -209,7 +209,7 @@ def test_a_prompt_gives_the_same_images_alone_and_in_a_file(sample):
 def test_mistakes_are_refused_before_anything_is_sampled(sample, capsys, monkeypatch, args, said):
     Path("folder.png").mkdir()
     Path("file").write_text("a green star")
-    monkeypatch.setattr("lodestar.generate._Job.run", None)  # sampling would fail
+    monkeypatch.setattr("lodestar.job.Job.run", None)  # sampling would fail
     assert sample(*args) == 2
     err = capsys.readouterr().err
     assert err.startswith(f"lodestar: error: {said}")
@@ -281,6 +281,40 @@ def test_a_dry_run_refuses_what_the_run_would(sample, capsys):
         out, err = capsys.readouterr()
         assert out == ""
         assert err.count("\n") == 1
+
+
+def test_a_picture_to_start_from_and_a_mask(sample):
+    mask, picture = Image.new("L", (16, 16), "black"), Image.new("RGBA", (16, 16), (255, 0, 0, 255))
+    mask.paste("white", (8, 0, 16, 16))
+    mask.save("mask.png")
+    picture.save("init.png")
+    where = ("--init", "init.png", "--mask", "mask.png", "--out", "strip.png", "--json", "out.json")
+    assert sample(STAR, *where) == 0
+    assert results()["config"]["init"] == "init.png"
+    assert read_recipe("strip.png")["strength"] == 1
+    with Image.open("strip.png") as strip:
+        reds = [count for count, colour in strip.getcolors(10**6) if colour == (255, 0, 0)]
+    assert reds[0] >= 2 * 8 * 16 * 6**2  # the left half of both, every pixel enlarged six times
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (("--strength", 0.5), "--strength needs a picture to start from: give --init"),
+        (("--mask", "mask.png"), "--mask needs a picture to start from: give --init"),
+        (("--init", "none.png"), "there is no file none.png"),
+        (("--init", "text.png"), "text.png is not a whole picture"),
+        (("--init", "large.png"), "must be uint8 [N, 16, 16, 3], got torch.uint8 [9, 8, 3]"),
+    ],
+)
+def test_a_picture_that_cannot_be_started_from(sample, capsys, args, says):
+    Path("text.png").write_text("no picture")
+    Image.new("RGB", (8, 9)).save("large.png")
+    assert sample(STAR, *args) == 2
+    err = capsys.readouterr().err
+    assert says in err
+    assert err.count("\n") == 1
+    assert left() == ["large.png", "text.png"]
 
 
 def test_a_full_disk_leaves_what_was_there(sample, capsys, monkeypatch):

@@ -10,6 +10,7 @@ from ..errors import UsageError
 from ..guidance import Rule, parse
 from ..measure.prompts import prompt_truth, readable
 from ..model import Model
+from ..pictures import read_picture
 from ..result import Result
 from .show import progress
 
@@ -96,6 +97,9 @@ def _sampled(
         grid=job.grid,
         seed=job.seed,
         negative=job.negative,
+        init=None if job.init is None else read_picture(job.init, model.shape[0]),
+        strength=job.strength,
+        mask=None if job.mask is None else read_picture(job.mask, 1)[..., 0] / 255,
         batch=job.batch,
         on_step=on_step,
     )

@@ -42,6 +42,9 @@ class Sample(Command):
     steps: int | None = None  # by default the model's own
     sampler: str | None = None  # as "ddim" or "ancestral(noise_mix=0.2)"; by default the model's own
     grid: str | None = None  # of levels: "u", the process's own time, "lam", log SNR, ...; by default the model's own
+    init: Path | None = None  # a picture to start from, of the model's own size
+    strength: float | None = None  # share of the steps that are walked from it; by default 0.6, and with a mask 1
+    mask: Path | None = None  # a picture of the same size: white where --init is made anew, black where it is kept
     batch: int = 64  # images in one forward pass at most
     unconditional: bool = False  # sample without a prompt
     prompts: Path | None = None  # a file with a prompt a line; blank lines and those after # are skipped
@@ -98,6 +101,8 @@ class Sample(Command):
                 raise UsageError(f"--{name} is empty: give one, or leave it out for the model's own")
         if self.scales is not None and not self.scales:
             raise UsageError("--scales is empty: give the scales, as --scales 1 2 4")
+        if self.init is None and (self.mask or self.strength is not None):
+            raise UsageError(f"--{'mask' if self.mask else 'strength'} needs a picture to start from: give --init")
         if self.scales and self.unconditional and self.negative is None:
             raise UsageError("--scales needs a prompt: without one there is nothing to guide, and all rows are equal")
 

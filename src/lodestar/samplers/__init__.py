@@ -18,9 +18,9 @@ from torch import Tensor
 from ..core import Denoise, Level, Noise
 from ..errors import UsageError, unknown
 from ..expression import parse_call, show
-from .walk import Moment, Stepwise
+from .walk import Moment, Stepwise, stepwise
 
-__all__ = ["SAMPLERS", "Moment", "Sampler", "Stepwise", "own_keywords", "sampler"]
+__all__ = ["SAMPLERS", "Moment", "Sampler", "Stepwise", "own_keywords", "sampler", "stepwise"]
 
 
 class Sampler(Protocol):

@@ -1,0 +1,192 @@
+"""One call to `sample`, settled and run: chunks of samples, each on its way from noise to pixels.
+
+Sample i depends on its own seed, prompt and scale alone: neither on the batch it is in nor on its neighbours. Knows no
+network: `model` is anything that fits the protocol `Samples`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+from .conditions import Condition, Value
+from .core import Denoise, Level, Noise, Prediction, Step
+from .errors import UsageError
+from .guidance import Guided, Rule, guide, take
+from .pictures import to_uint8
+from .process import levels
+from .request import Guidance, Prompts, Samples, Seed, conditions, listed, seeds_of, settled, spread, whole
+from .samplers import Moment, Sampler, Stepwise
+from .samplers import sampler as find_sampler
+from .start import Start, start
+from .version import __version__
+
+OnStep: TypeAlias = Callable[[int, int], None]  # steps done, steps in all
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What `lodestar.sample` takes, which says what each is."""
+
+    n: int = 1
+    guidance: Guidance | None = None
+    sampler: Sampler | str | None = None
+    steps: int | None = None
+    grid: str | None = None
+    seed: Seed = 0
+    negative: Value = None
+    init: Tensor | None = None
+    strength: float | None = None
+    mask: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Preview:
+    """Where a trajectory stands."""
+
+    step: int  # steps done
+    total: int
+    moment: Moment = field(repr=False)
+
+    @property
+    def images(self) -> Tensor:
+        """uint8 [B, H, W, C]: the clean pictures as predicted, and after the last step the samples themselves."""
+        return pixels(self.moment.x if self.step == self.total else self.moment.prediction.x0)
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything settled: what remains is to run it."""
+
+    model: Samples
+    asked: Sequence[Value]  # [P]
+    condition: Condition | None  # [P]
+    named: Mapping[str, Condition]
+    rule: Rule
+    owner: Sequence[int]  # [B], of each sample the prompt
+    seeds: list[int]  # [B]
+    sampler: Sampler
+    levels: Sequence[Level]
+    start: Start
+    recipe: dict[str, object]
+
+    def run(self, batch: int, on_step: OnStep | None) -> tuple[Tensor, int]:
+        """Images uint8 [B, H, W, C] and network evaluations, at most `batch` samples at a time."""
+        starts = range(0, len(self.seeds), batch)
+        steps = len(self.levels) - 1
+        done: list[Tensor] = []
+        evaluations = 0
+        for i, first in enumerate(starts):
+            report = _Report(on_step, i * steps, len(starts) * steps)
+            images, spent = self._chunk(slice(first, first + batch), report)
+            done.append(images)
+            evaluations += spent
+        return torch.cat(done), evaluations
+
+    @torch.inference_mode()
+    def previews(self) -> Iterator[Preview]:
+        """All samples at once, a step at a time. Raises UsageError for a sampler that cannot be stopped."""
+        if not isinstance(self.sampler, Stepwise):
+            raise UsageError("this sampler is a plain function without steps: make it one with samplers.stepwise")
+        everyone = slice(0, len(self.seeds))
+        guided, x, noise = self._begun(everyone)
+        known = self.start.known(guided)
+        total = len(self.levels) - 1
+        for moment in self.sampler.trajectory(known, x, self.levels, noise=noise):
+            self._check_finite(moment.x, everyone)
+            yield Preview(moment.at.index + 1, total, moment)
+
+    @torch.inference_mode()
+    def _chunk(self, rows: slice, report: _Report) -> tuple[Tensor, int]:
+        guided, x, noise = self._begun(rows)
+        x = self.sampler(_Watched(self.start[rows].known(guided), report), x, self.levels, noise=noise)
+        self._check_finite(x, rows)
+        return pixels(x), guided.evaluations
+
+    def _begun(self, rows: slice) -> tuple[Guided, Tensor, Noise]:
+        """The denoiser of these samples, where they start, and the noise that they draw."""
+        noise = Noise(self.seeds[rows])
+        condition = None if self.condition is None else self.condition[torch.tensor(self.owner[rows])]
+        guided = guide(take(self.rule, rows), self.model, condition, named=self.named)
+        return guided, self.start[rows].x(noise, self.levels[0], self.model.shape, self.model.device), noise
+
+    def _check_finite(self, x: Tensor, rows: slice) -> None:
+        """Raise UsageError, with the guidance of the first such sample: inf and nan are no colours."""
+        spoilt = (~x.isfinite().flatten(1).all(1)).nonzero()
+        if len(spoilt):
+            i = rows.start + int(spoilt[0])
+            what = f"sample {i} (seed {self.seeds[i]}) is not finite (inf or nan)"
+            mend = "use a smaller scale, or check the model"
+            raise UsageError(f"{what} under guidance {take(self.rule, [i])}: {mend}")
+
+
+def planned(model: Samples, prompts: Prompts, asked_for: Options) -> Job:
+    """The job that a call asks for. Raises UsageError for what the model cannot do."""
+    o = asked_for
+    steps = model.defaults.steps if o.steps is None else o.steps
+    whole("n", o.n)
+    whole("steps", steps)
+    asked = listed(prompts)
+    seeds = seeds_of(o.seed, len(asked), o.n)
+    condition, named = conditions(model, asked, o.negative)
+    owner = [i for i in range(len(asked)) for _ in range(o.n)]
+    begins = start(o.init, o.strength, o.mask, model.shape, owner)
+    grid = model.defaults.grid if o.grid is None else o.grid
+    visited = levels(model.process, steps, grid)[-1 - begins.steps(steps) :]
+    rule = settled(model, asked, o.guidance, o.negative, visited)
+    chosen = model.defaults.sampler if o.sampler is None else o.sampler
+    recipe = {
+        "lodestar": __version__,
+        "torch": torch.__version__,
+        "model": model.name,
+        "prompts": asked,
+        "negative": o.negative,
+        "guidance": str(rule),
+        "sampler": chosen if isinstance(chosen, str) else getattr(chosen, "__name__", repr(chosen)),
+        "steps": steps,
+        "grid": grid,
+        "seeds": seeds,
+        **begins.recipe(),
+    }
+    function = find_sampler(chosen) if isinstance(chosen, str) else chosen
+    return Job(
+        model, asked, condition, named, spread(rule, owner), owner, seeds, function, visited, begins, recipe
+    )  # fmt: skip
+
+
+def pixels(x: Tensor) -> Tensor:
+    """uint8 [B, H, W, C] on the CPU, of x [B, C, H, W] in [-1, 1]."""
+    return to_uint8(x).permute(0, 2, 3, 1).cpu().contiguous()
+
+
+@dataclass(frozen=True)
+class _Report:
+    """Says how far the whole job is."""
+
+    on_step: OnStep | None
+    before: int  # steps of earlier chunks
+    total: int
+
+    def __call__(self, at: Step) -> None:
+        if self.on_step is not None and at.part == 0:
+            self.on_step(self.before + at.index + 1, self.total)
+
+
+@dataclass(frozen=True)
+class _Watched:
+    """A denoiser that reports each step."""
+
+    denoise: Denoise
+    report: _Report
+
+    def begin(self) -> _Watched:
+        return replace(self, denoise=self.denoise.begin())
+
+    def __call__(self, x: Tensor, at: Step) -> Prediction:
+        prediction = self.denoise(x, at)
+        self.report(at)
+        return prediction
