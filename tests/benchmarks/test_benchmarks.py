@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,6 +15,7 @@ from benchmarks import importing, sampling
 from benchmarks.interleave import interleaved, ratio, series
 from benchmarks.options import Options
 from benchmarks.report import Finding, Report
+from lodestar.cli import main
 
 ROOT = Path(__file__).parents[2]
 QUICK = Options(quick=True)
@@ -137,21 +139,13 @@ def test_the_command_writes_its_results(tmp_path):
     assert {p.name for p in (tmp_path / "r").iterdir()} == {"sampling.json", "sampling.md"}
 
 
-@pytest.mark.slow
-def test_a_run_in_parts_needs_no_command_line(tmp_path):
-    def part(steps):
-        blocked = "import sys, runpy; sys.modules.update(tyro=None, datasets=None, diffusers=None)"
-        settings = ["images=0", f"steps={steps}", "batch=2", "validate_images=2", "schedule=constant", "threads=1"]
-        sys_argv = ["part", "scenes-32", str(tmp_path / "run"), *settings, "sample_every=0"]
-        return program(
-            "-c", f"{blocked}; sys.argv = {sys_argv!r}; runpy.run_module('benchmarks.part', run_name='__main__')"
-        )
-
-    for steps in (1, 2):
-        done = part(steps)
-        assert done.returncode == 0, done.stderr
-        assert json.loads(done.stdout)["steps"] == steps
-    assert (tmp_path / "run" / "half" / "model.safetensors").stat().st_size < 8 << 20
+def test_the_training_runs_for_a_gpu_are_ones(capsys):
+    text = (ROOT / "benchmarks" / "GPU.md").read_text("utf-8").replace("\\\n", " ")
+    commands = re.findall(r"python3 -m lodestar (train --.*)", text)
+    for command in commands:
+        words = re.sub(r"\$\(.*\)", "--resume", command).split()
+        assert main([*words, "--dry-run"]) == 0, capsys.readouterr().err
+    assert len(commands) == 3
 
 
 def program(*words):

@@ -34,7 +34,7 @@ class Whole(Command):
 
 
 def test_every_kind_of_option_survives_json():
-    whole = Whole(part=Part((3,), 1.0, "b"), path=Path("x/y"), pair=(3, 4.0), on=True, json=Path("o.json"))
+    whole = Whole(part=Part((3,), 1.0, "b"), path=Path("x/y"), pair=(3, 4.0), on=True)
     back = from_json(Whole(), json.loads(json.dumps({k: v for k, v in to_json(whole).items() if k != "command"})), "c")
     assert back == whole
     assert type(back.pair[1]) is float
@@ -66,9 +66,8 @@ def dry(capsys, *args):
 
 def test_the_round_trip_does_the_same(tiny_model, capsys):
     args = ["sample", "a green star", "--model", tiny_model, "--n", 2, "--seed", 5, "--scales", 1, 2.5]
-    first = dry(capsys, *args, "--json", "out.json", "--out", "a.png")
+    first = dry(capsys, *args, "--out", "a.png")
     assert not Path("a.png").exists()
-    assert not Path("out.json").exists()
     assert dry(capsys, "sample", "--config", "c.json") == first
     assert main(["sample", "--config", "c.json"]) == 0
     picture = Path("a.png").read_bytes()
@@ -98,7 +97,19 @@ def test_another_prompt_stands_for_whatever_was_asked(tiny_model, capsys):
 def test_a_results_file_is_a_configuration_too(tiny_model, capsys):
     assert main(["sample", "a green star", "--model", str(tiny_model), "--n", "1", "--json", "out.json"]) == 0
     capsys.readouterr()
+    results = Path("out.json").read_bytes()
     assert dry(capsys, "sample", "--config", "out.json")["prompt"] == "a green star"
+    assert main(["sample", "--config", "out.json", "--seed", "1"]) == 0
+    assert Path("out.json").read_bytes() == results
+
+
+def test_where_results_go_is_no_part_of_a_configuration(tiny_model, capsys):
+    said = dry(capsys, "sample", "a green star", "--model", tiny_model, "--json", "out.json")
+    assert said.keys().isdisjoint({"config", "dry_run", "json"})
+    Path("c.json").write_text(json.dumps({**said, "dry_run": True, "json": "out.json", "n": 1}))
+    assert main(["sample", "--config", "c.json"]) == 0
+    assert Path("sample.png").is_file()
+    assert not Path("out.json").exists()
 
 
 @pytest.mark.parametrize(

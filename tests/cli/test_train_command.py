@@ -1,11 +1,13 @@
 """`lodestar train`: presets and their options; one run of two steps."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from lodestar.cli import main
+from lodestar.train import PRESETS, Run
 
 TINY = """
     --preset scenes-32 --resolution 16 --vocab 300 --steps 2 --train.batch 4 --train.validate-images 4 --train.warmup 0
@@ -62,22 +64,94 @@ def test_a_configuration_comes_back_the_same(capsys):
         ("--preset scenes-32 --out file/r", "cannot write file/r: Not a directory"),
         ("--preset scenes-32 --out r --resume", "there is no run to resume in r"),
         ("--preset scenes-32 --out r --init nowhere", "unknown model 'nowhere'"),
+        ("--preset images --out full --data nowhere", "full is not empty"),
+        ("--preset images --out r --data nowhere --resume", "there is no run to resume in r"),
     ],
 )
 def test_mistakes_are_one_line_and_leave_nothing(capsys, args, said):
     Path("file").write_text("")
-    assert main(["train", *args.split()]) == 2
-    err = capsys.readouterr().err
-    assert err.startswith(f"lodestar: error: {said}")
-    assert err.count("\n") == 1
+    Path("full").mkdir()
+    Path("full/file").touch()
+    assert refused(capsys, args).startswith(said)
     assert not Path("r").exists()
 
 
+def refused(capsys, args):
+    """The one line that is said of a mistake."""
+    assert main(["train", *args.split()]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("lodestar: error: ")
+    assert err.count("\n") == 1
+    return err.removeprefix("lodestar: error: ")
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        ("--guidance cgf(2)", "sampling: unknown rule 'cgf': did you mean 'cfg'?"),
+        ("--sampler dimm", "sampling: unknown sampler 'dimm': did you mean 'ddim'?"),
+        ("--sampling-steps 0", "sampling: steps must be a whole number of at least 1, got 0"),
+        ("--train.optimizer adam", "unknown optimizer 'adam': did you mean 'adamw'?"),
+        ("--resolution 30", "resolution 30 is no multiple of 4, which this network needs: choose 32"),
+        ("--resolution 12", "scenes are 16 to 128 pixels a side, got 12"),
+        ("--network.in-channels 1", "pictures have 3 channels and this network takes 1"),
+        ("--workers -1", "workers must be at least 1, got -1"),
+        ("--buffer -1", "buffer must be at least 1, got -1"),
+        ("--held -1", "held must be at least 1, got -1"),
+        ("--memory -1", "memory must be at least 0, got -1"),
+        ("--size huge", "unknown size 'huge': there are large, medium, small"),
+    ],
+)
+def test_a_plan_that_cannot_be_is_refused_by_a_dry_run_too(capsys, args, said):
+    for more in ("", " --dry-run"):
+        assert refused(capsys, f"--preset scenes-32 --out r {args}{more}").startswith(said)
+    assert not Path("r").exists()
+
+
+def test_a_size_is_of_the_network_and_single_options_win(capsys):
+    def network(*args):
+        return dry(capsys, *args)["plan"]["network"]
+
+    preset = ("--preset", "scenes-32", "--out", "r")
+    plain, large = network(*preset), network(*preset, "--size", "large")
+    assert (large["channels"], large["blocks"], large["vector"]) == ([128, 256, 448], 3, 512)
+    assert large["tower"] == plain["tower"]
+    Path("c.json").write_text(json.dumps(dry(capsys, *preset, "--size", "large", "--network.blocks", "1")))
+    assert network("--config", "c.json") == {**large, "blocks": 1}
+    assert network("--config", "c.json", "--size", "medium") == network(*preset, "--size", "medium")
+    Path("c.json").write_text('{"command": "train", "preset": "scenes-32", "out": "r", "size": "large"}')
+    assert network("--config", "c.json") == large
+
+
+def test_every_option_of_the_help_is_in_the_configuration(capsys):
+    from lodestar.cli.parse import options
+    from lodestar.cli.train import Train
+
+    def names(data, prefix=""):
+        for name, value in data.items():
+            inner = {"plan": "", "reading": ""}.get(name, f"{prefix}{name}.")
+            yield from names(value, inner) if isinstance(value, dict) and value else [f"--{prefix}{name}"]
+
+    shown = {name.replace("-", "_").replace("__", "--", 1) for name in options(Train) if ".no-" not in name}
+    shown = {name for name in shown if not name.startswith(("--no_", "--help", "--preset_"))}
+    held = set(names(dry(capsys, "--preset", "scenes-32", "--out", "r")))
+    assert shown ^ held == {"--config", "--json", "--dry_run", "--sampling_steps", "--command", "--measured"}
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_a_presets_command_is_one(capsys, name):
+    found = dry(capsys, *PRESETS[name].command.split()[2:])
+    assert found["reading"]["flip"] == (name == "cifar10")
+    assert found["plan"]["train"] == json.loads(json.dumps(asdict(PRESETS[name].train)))
+
+
 def test_a_run_resumes_and_its_model_samples(capsys):
-    assert main(["train", *TINY, "--out", "r", "--json", "out.json"]) == 0
+    assert main(["train", *TINY, "--out", "r", "--half", "--json", "out.json"]) == 0
+    size = Path("r/model/model.safetensors").stat().st_size
     results = json.loads(Path("out.json").read_text())
     assert (results["steps"], results["stopped"], results["model"]) == (2, None, "r/model")
     assert main(["train", *TINY, "--out", "r", "--resume", "--steps", "3"]) == 0
+    assert Path("r/model/model.safetensors").stat().st_size > 1.5 * size
     recipe = json.loads(Path("r/model/config.json").read_text())["card"]["recipe"]
     assert recipe["command"].startswith("lodestar train --preset scenes-32")
     assert main(["sample", "a red circle", "--model", "r/model", "--n", "1", "--out", "x.png"]) == 0
@@ -86,8 +160,6 @@ def test_a_run_resumes_and_its_model_samples(capsys):
 
 @pytest.mark.parametrize(("signal", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
 def test_a_run_that_is_stopped_says_how_to_go_on(capsys, monkeypatch, signal, code):
-    from lodestar.train import Run
-
     def stopped(*_, **__):
         return Run(None, Path("r"), 1, signal, {}, 1.0)
 

@@ -14,7 +14,8 @@ from datasets import Image as ImageColumn
 from folders import all_numbers, captioned, classes, numbers, picture, png
 from PIL import Image
 
-from lodestar.data import Batch, Reading, Source, open_source
+from lodestar.data import Batch, Reading, Source, differences, open_source
+from lodestar.data.scenes.source import ScenesSource
 from lodestar.errors import UsageError
 
 SHARED = Path(__file__).parents[2] / ".." / "shared" / "data"
@@ -211,7 +212,14 @@ def test_mirroring_is_refused_where_captions_tell_sides(tmp_path, opened, text):
 
 
 def test_bright_captions_may_be_mirrored(tmp_path, opened):
-    opened(captioned(tmp_path / "d", ["a bright, upright cleft Easter egg"] * 3), flip=True)
+    folder = captioned(tmp_path / "d", ["a bright, upright cleft Easter egg"] * 3)
+    for path in folder.glob("*.png"):
+        image = Image.open(path)
+        image.paste("white", (0, 0, 2, 8))
+        image.save(path)
+    [batch] = batches(opened(folder, flip=True), 1, size=32)
+    assert len(set(batch.images[:, 0, 0, 0].tolist())) > 1
+    assert set(batch.texts) == {"a bright, upright cleft Easter egg"}
 
 
 # Damage and mistakes
@@ -268,6 +276,8 @@ def test_mended_metadata_is_read_again(tmp_path, opened):
         (lambda d: None, "no folder or file"),
         (lambda d: d.mkdir(), "holds no images"),
         (lambda d: (d.mkdir(), (d / "notes.md").write_text("hello")), "holds no images"),
+        (lambda d: (d.mkdir(), (d / "notes.txt").write_text("hello")), "holds no images"),
+        (lambda d: (picture(d / "a.png"), (d / "a.txt").write_text("a cat")), r"\.txt files.*metadata.jsonl"),
         (lambda d: d.write_text("hello"), "not a .parquet file"),
         (lambda d: (captioned(d, ["a"]), (d / "metadata.jsonl").write_text("{broken")), "cannot be read as a data set"),
         (lambda d: (captioned(d, ["a"]), (d / "metadata.jsonl").write_text('{"file": "000.png"}')), "file_name"),
@@ -277,11 +287,26 @@ def test_mended_metadata_is_read_again(tmp_path, opened):
         (lambda d: picture(d / "one.png"), "add images"),
     ],
 )
-def test_mistakes_are_one_line(tmp_path, opened, make, message):
+def test_mistakes_are_one_line(tmp_path, opened, make, message, capfd):
     make(tmp_path / "d")
     with pytest.raises(UsageError, match=message) as error:
         opened(tmp_path / "d")
     assert "\n" not in str(error.value)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        ({"workers": -1}, "workers must be at least 1, got -1"),
+        ({"buffer": 0}, "buffer must be at least 1, got 0"),
+        ({"held": 0}, "held must be at least 1, got 0"),
+        ({"memory": -1}, "memory must be at least 0, got -1"),
+    ],
+)
+def test_numbers_out_of_range_are_refused_before_anything_is_read(choices, message):
+    with pytest.raises(UsageError, match=message):
+        Reading(**choices)
 
 
 def test_a_name_with_wildcards_is_refused_rather_than_found_empty(tmp_path, opened):
@@ -369,6 +394,20 @@ def test_describe_is_json_and_states_the_policy(tmp_path, opened):
     assert "composited over white" in told["policy"]
     assert "bicubic" in told["policy"]
     assert (told["training"], told["held_out"], told["classes"], told["flip"]) == (19, 1, ["a", "b"], False)
+
+
+def test_a_description_tells_other_data_from_the_same_data_elsewhere(tmp_path, opened):
+    def told(name, counts, **choices):
+        return opened(classes(tmp_path / name, counts), **choices).describe()
+
+    before = json.loads(json.dumps(told("d", {"a": 10, "b": 10})))
+    assert differences(before, told("moved", {"a": 10, "b": 10}, memory=0)) == []
+    assert differences(before, told("other", {"a": 10, "c": 10})) == ["classes"]
+    assert differences(before, told("more", {"a": 10, "b": 30})) == ["training", "held_out"]
+    assert differences(before, told("flipped", {"a": 10, "b": 10}, flip=True)) == ["flip"]
+    assert "columns" in differences(before, opened(captioned(tmp_path / "texts", ["x"] * 20)).describe())
+    assert "source" in differences(before, told("stream", {"a": 10, "b": 10}, streaming=True))
+    assert "source" in differences(before, ScenesSource(16).describe())
 
 
 def test_importing_the_room_imports_neither_datasets_nor_pillow():

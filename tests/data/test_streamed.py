@@ -78,9 +78,25 @@ def test_a_missing_file_stops_it(tmp_path):
         seen(stream(folder, tmp_path / "c", held=4), 3)
 
 
-def test_too_short_a_stream_is_said_so(tmp_path):
-    with pytest.raises(UsageError, match="no items to train on"):
-        seen(stream(captioned(tmp_path / "d", ["a"] * 4), tmp_path / "c"), 1)
+def test_a_stream_that_is_all_held_out_says_so(tmp_path):
+    source = stream(captioned(tmp_path / "d", ["a"] * 4), tmp_path / "c")
+    for ask in (lambda: seen(source, 1), lambda: list(source.texts(1))):
+        with pytest.raises(UsageError, match=r"no images are left to train on .*--held") as refused:
+            ask()
+        assert "\n" not in str(refused.value)
+
+
+def test_damage_within_a_stream_is_one_line(tmp_path):
+    (tmp_path / "d").mkdir()
+    path = tmp_path / "d" / "train.parquet"
+    rows = {"image": [{"bytes": png(i), "path": None} for i in range(8)], "text": ["a"] * 8}
+    Dataset.from_dict(rows).to_parquet(path)
+    source = stream(tmp_path / "d", tmp_path / "c", held=2)
+    path.write_bytes(path.read_bytes()[:300])
+    for ask in (lambda: seen(source, 1), lambda: source.held_out(2), lambda: list(source.texts(1))):
+        with pytest.raises(UsageError, match="cannot be read as a data set") as refused:
+            ask()
+        assert "\n" not in str(refused.value)
 
 
 def test_what_a_stream_cannot_do(tmp_path):

@@ -19,7 +19,7 @@ from lodestar.networks.unet import UNetConfig
 from lodestar.process import Cosine
 from lodestar.train import PRESETS, Preset, preset, train
 from lodestar.train.checkpoint import Checkpoints
-from lodestar.train.presets import schema_of
+from lodestar.train.presets import schema_of, sized
 
 TINY = Preset(
     name="tiny",
@@ -37,7 +37,7 @@ TINY = Preset(
     sampler="ddim",
     steps=2,
 )
-LABEL, NONE = replace(TINY, condition="label"), replace(TINY, condition="none")
+LABEL, NONE = replace(TINY, condition="label", null="learnt"), replace(TINY, condition="none")
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +99,18 @@ def test_it_logs_validation_and_draws_strips(finished):
     assert set(read_recipe(strip)["prompts"]) <= {f"a {c} square" for c in CLASSES}
 
 
+def test_strips_do_not_speak_of_words_that_only_held_out_captions_have(tmp_path, recwarn):
+    class Others(Squares):
+        def held_out(self, n):
+            batch = super().held_out(n)
+            return replace(batch, texts=["an owl"] * n)
+
+    once = replace(TINY, train=replace(TINY.train, steps=1, sample_every=1))
+    ended = train(once, Others(), tmp_path / "r", device="cpu", quiet=True)
+    assert read_recipe(ended.out / "samples" / "step-00000001.png")["prompts"] == ["an owl"]
+    assert [str(w.message) for w in recwarn if issubclass(w.category, UserWarning)] == []
+
+
 def test_a_folder_in_use_is_not_written_to(finished):
     before = sorted(p.name for p in finished.out.iterdir())
     with pytest.raises(UsageError, match=r"is not empty.*--resume"):
@@ -112,6 +124,16 @@ def test_there_must_be_a_run_to_resume(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="not empty"):
         train(TINY, Squares(), tmp_path / "file")
+
+
+def test_what_a_killed_start_leaves_is_no_run(tmp_path):
+    for name in ("tokenizer.json", ".tokenizer.json.part", ".config.json.part"):
+        (tmp_path / name).write_text("{")
+    with pytest.raises(UsageError, match="no run to resume"):
+        train(NONE, Squares(), tmp_path, resume=True)
+    still = replace(TINY, train=replace(TINY.train, steps=1, validate_every=0, sample_every=0))
+    ended = train(still, Squares(), tmp_path, device="cpu", quiet=True)
+    assert load(ended.out / "model").schema == ended.model.schema
 
 
 def test_resume_goes_on_and_ends_where_the_whole_run_does(finished, tmp_path):
@@ -134,6 +156,85 @@ def test_resume_with_other_values_is_refused(finished):
     other = replace(TINY, drop=0.2, process=Cosine(), train=replace(TINY.train, lr=0.5, log_every=1))
     with pytest.raises(UsageError, match="another drop, process, lr: give the same"):
         train(other, Squares(), finished.out, resume=True, quiet=True)
+
+
+def test_resume_on_other_data_is_refused_and_on_the_same_elsewhere_is_not(tmp_path):
+    class Told(Squares):
+        def __init__(self, **told):
+            self.told = told
+
+        def describe(self):
+            return {"classes": self.classes, **self.told}
+
+    class Others(Told):
+        classes = ("green", "red", "blue")
+
+    once = replace(LABEL, train=replace(LABEL.train, steps=1, validate_every=0, sample_every=0))
+    train(once, Told(data="here", read=5), tmp_path / "r", device="cpu", quiet=True)
+    model = (tmp_path / "r" / "model" / "config.json").read_bytes()
+    with pytest.raises(UsageError, match=r"started on other data \(classes\): give the same --data") as refused:
+        train(once, Others(data="here"), tmp_path / "r", resume=True, device="cpu", quiet=True)
+    assert "\n" not in str(refused.value)
+    assert (tmp_path / "r" / "model" / "config.json").read_bytes() == model
+    longer = replace(once, train=replace(once.train, steps=2))
+    assert train(longer, Told(data="there"), tmp_path / "r", resume=True, device="cpu", quiet=True).steps == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"guidance": "cgf(2)"}, "sampling: unknown rule 'cgf'"),
+        ({"sampler": "dimm"}, "unknown sampler 'dimm'"),
+        ({"steps": 0}, "sampling: steps must be a whole number of at least 1"),
+        ({"train": replace(CONFIG, optimizer="adam")}, "unknown optimizer 'adam'"),
+        ({"resolution": 9}, "resolution 9 is no multiple of 2.*choose 8"),
+        ({"resolution": 0}, "resolution 0 is no multiple of 2.*choose 2"),
+        ({"network": replace(TINY.network, in_channels=1)}, "3 channels and this network takes 1"),
+        ({"loss": "x0", "min_snr": 5.0}, "one of loss and min_snr"),
+        ({"drop": 1.5}, "probability"),
+        ({"length": 1}, "at least 2 tokens"),
+        ({"condition": "label"}, "null 'empty'"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_the_data_is_opened(tmp_path, change, says):
+    with pytest.raises(UsageError, match=says):
+        train(replace(TINY, **change), never, tmp_path / "r", quiet=True)
+    assert not (tmp_path / "r").exists()
+
+
+def never():
+    raise AssertionError("the data is opened")
+
+
+def test_the_data_is_opened_after_everything_else_is_known(finished, tmp_path):
+    for out, init, resume in ((finished.out, None, False), (tmp_path, None, True), (tmp_path / "r", "nowhere", False)):
+        with pytest.raises(UsageError):
+            train(TINY, never, out, init=init, resume=resume, quiet=True)
+    with pytest.raises(UsageError, match="another drop"):
+        train(replace(TINY, drop=0.5), never, finished.out, resume=True, quiet=True)
+    once = replace(NONE, train=replace(NONE.train, steps=1, validate_every=0, sample_every=0))
+    assert train(once, Squares, tmp_path / "r", device="cpu", quiet=True).steps == 1
+
+
+def test_a_model_can_be_saved_in_half_precision(tmp_path):
+    once = replace(NONE, train=replace(NONE.train, steps=1, validate_every=0, sample_every=0))
+    saved = train(once, Squares(), tmp_path / "r", device="cpu", quiet=True, dtype=torch.float16)
+    weights = load_file(saved.out / "model" / "model.safetensors")
+    assert {w.dtype for w in weights.values()} == {torch.float16}
+    assert all(torch.equal(weights[k], v.half()) for k, v in saved.model.network.state_dict().items())
+
+
+def test_seconds_are_those_of_all_parts(tmp_path):
+    once = replace(NONE, train=replace(NONE.train, steps=1, validate_every=0, sample_every=0))
+    train(once, Squares(), tmp_path, device="cpu", quiet=True)
+    log = tmp_path / "log.jsonl"
+    [line] = lines(tmp_path)
+    assert line["seconds"] >= 0
+    log.write_text(json.dumps({**line, "seconds": 1000.0}) + "\n")
+    longer = replace(once, train=replace(once.train, steps=2))
+    ended = train(longer, Squares(), tmp_path, resume=True, device="cpu", quiet=True)
+    assert 1000 < ended.seconds < 1100
+    assert ended.model.card["recipe"]["seconds"] == round(ended.seconds, 1)
 
 
 def test_a_damaged_config_is_one_line(finished, tmp_path):
@@ -221,10 +322,39 @@ def test_an_unknown_preset_is_told_the_nearest():
 def test_a_schema_needs_its_data():
     bare = Squares()
     bare.classes = None
-    assert isinstance(schema_of(replace(TINY, condition="auto"), bare), TextSchema)
     with pytest.raises(UsageError, match="classes"):
         schema_of(LABEL, bare)
     bare.texts = lambda n: []
-    assert schema_of(replace(TINY, condition="auto"), bare) is None
     with pytest.raises(UsageError, match="captions"):
         schema_of(TINY, bare)
+
+
+def test_what_the_data_decides_is_said_where_it_is_not_text(recwarn):
+    auto, data = replace(LABEL, condition="auto"), Squares()
+    assert isinstance(schema_of(auto, data), TextSchema)
+    assert not recwarn
+    data.texts = lambda n: []
+    with pytest.warns(UserWarning, match=r"no captions.* 3 classes.*--condition text"):
+        assert isinstance(schema_of(auto, data), LabelSchema)
+    data.classes = None
+    with pytest.warns(UserWarning, match=r"neither captions nor classes.* unconditional.*--condition text"):
+        assert schema_of(auto, data) is None
+
+
+@pytest.mark.filterwarnings("ignore:the data has no captions")
+def test_the_null_of_classes_is_not_the_empty_text():
+    data = Squares()
+    assert schema_of(replace(LABEL, null="zeros"), data).null == "zeros"
+    data.texts = lambda n: []
+    for condition in ("label", "auto"):
+        with pytest.raises(UsageError, match=r"null 'empty' is the empty text.*learnt or zeros"):
+            schema_of(replace(LABEL, condition=condition, null="empty"), data)
+
+
+def test_a_size_changes_the_widths_and_leaves_the_rest():
+    own = replace(TINY.network, patch=2)
+    large = sized(own, "large")
+    assert (large.channels, large.blocks, large.head) == ((128, 256, 448), 3, 64)
+    assert (large.tower, large.patch, large.in_channels) == (own.tower, 2, 3)
+    with pytest.raises(UsageError, match="unknown size 'huge'"):
+        sized(own, "huge")

@@ -14,7 +14,8 @@ from .command import Command
 
 C = TypeVar("C", bound=Command)
 
-UNSAID = ("config", "dry_run")  # how the configuration came and whether to run it are no part of it
+# No part of a configuration: how it came, whether to run it, and where the results go.
+UNSAID = ("config", "dry_run", "json")
 
 
 def to_json(command: Command) -> dict[str, object]:
@@ -50,7 +51,7 @@ def read(path: Path, name: str) -> dict[str, Any]:
         raise UsageError(f"--config {path} is no configuration: make one with lodestar {name} ... --dry-run")
     if data.pop("command") != name:
         raise UsageError(f"--config {path} is not a configuration of lodestar {name}")
-    return data
+    return {k: v for k, v in data.items() if k not in UNSAID}
 
 
 def from_json(default: C, data: Mapping[str, Any], where: str) -> C:

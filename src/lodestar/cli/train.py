@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Self
 
+import torch
 import tyro
 from tyro.conf import Fixed, Suppress, arg
 
@@ -17,7 +18,8 @@ from ..data.scenes.source import ScenesSource, prompts
 from ..errors import UsageError
 from ..measure.prompts import measure_prompts
 from ..model import Model
-from ..train import PRESETS, Preset
+from ..train import PRESETS, Preset, check, sized
+from ..train.presets import UNSIZED
 from . import parse, show
 from .command import Command
 from .config import plain, read, to_json
@@ -50,26 +52,29 @@ class Train(Command):
     data: str | None = None  # a folder, a .parquet file or a Hub id; "scenes" is the embedded world
     out: Path | None = None  # the run's folder: log, checkpoints, sample strips and the model
     resume: bool = False  # go on from the last checkpoint in --out
+    size: str | None = None  # small, medium or large: the U-Net's widths and depths; options of the network win
     init: str | None = None  # start from the weights of this model
     steps: int | None = None  # train so many steps (--train.steps)
     images: int | None = None  # train on so many images (--train.images)
     device: str | None = None  # cpu keeps it there; by default the best there is
+    half: bool = False  # save the model in half precision, in a file of half the size
     quiet: bool = False  # no progress bar
     reading: Annotated[Reading, arg(name="")] = field(default_factory=Reading)
     plan: Annotated[Plan, arg(name="")] = field(default_factory=lambda: plan_of(PRESETS[SCENES_32]))
 
     @classmethod
     def parse(cls, args: list[str]) -> Train:
-        asked = parse.parse(cls, args, cls(plan=plan_of(training.preset(_preset(args)))))
+        asked = parse.parse(cls, args, cls(plan=_plan(args)))
         if asked.config is not None:
             return asked  # with the command that its plan says
         said = shlex.join(["lodestar", "train", *(a for a in args if a != "--dry-run")])
         return replace(asked, plan=replace(asked.plan, command=said))
 
     def kept(self, data: Mapping[str, Any], plain: Self) -> Mapping[str, Any]:
-        """Another preset given here leaves nothing of the configuration's plan."""
-        same = self.preset in (None, data.get("preset"))
-        return data if same else {k: v for k, v in data.items() if k != "plan"}
+        """Another preset given here leaves nothing of the configuration's plan, a size nothing of its widths."""
+        if self.preset not in (None, data.get("preset")):
+            return {k: v for k, v in data.items() if k != "plan"}
+        return data if self.size is None else _unsized(data)
 
     def resolved(self) -> Train:
         if self.preset is None:
@@ -79,7 +84,11 @@ class Train(Command):
         data = self.data or (SCENES if self.preset.startswith(SCENES) else None)
         if data is None:
             raise UsageError(f"preset '{self.preset}' needs --data: a folder of images, a .parquet file or a Hub id")
-        return replace(self, data=data, plan=self._lasting(), steps=None, images=None)
+        settled = replace(self, data=data, plan=self._lasting(), steps=None, images=None, size=None)
+        check(settled.plan)
+        if data == SCENES:
+            settled._source()  # which has something to say of the resolution
+        return settled
 
     def run(self) -> dict[str, object]:
         settled = self.resolved()
@@ -87,12 +96,13 @@ class Train(Command):
         show.check_folder(settled.out)
         run = training.train(
             settled.plan,
-            settled._source(),
+            settled._source,
             settled.out,
             resume=self.resume,
             init=self.init,
             device=self.device,
             measure=_measured if settled.data == SCENES and settled.plan.condition == "text" else None,
+            dtype=torch.float16 if self.half else torch.float32,
             quiet=self.quiet,
         )
         _say(run)
@@ -109,7 +119,7 @@ class Train(Command):
 
     def _source(self) -> Source:
         if self.data == SCENES:
-            return ScenesSource(self.plan.resolution)
+            return ScenesSource(self.plan.resolution, self.plan.curriculum)
         return open_source(str(self.data), self.plan.resolution, self.reading)
 
 
@@ -118,15 +128,26 @@ class _Chosen:
     """What decides on the defaults of all else."""
 
     preset: str | None = None
+    size: str | None = None
     config: Path | None = None
 
 
-def _preset(args: list[str]) -> str:
-    """The name of the preset that these arguments, or else their configuration, ask for."""
+def _plan(args: list[str]) -> Plan:
+    """The preset that these arguments, or else their configuration, ask for, in the size that they ask for."""
     chosen, _ = tyro.cli(_Chosen, args=args, return_unknown_args=True, add_help=False, config=(tyro.conf.DisallowNone,))
-    if chosen.preset is None and chosen.config is not None:
-        return str(read(chosen.config, Train.name()).get("preset", SCENES_32))
-    return chosen.preset or SCENES_32
+    data = {} if chosen.config is None else read(chosen.config, Train.name())
+    preset = training.preset(chosen.preset or str(data.get("preset") or SCENES_32))
+    size = chosen.size or data.get("size")
+    return plan_of(replace(preset, network=sized(preset.network, str(size))) if size else preset)
+
+
+def _unsized(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A configuration without what a size says of its network."""
+    plan = data.get("plan")
+    if not isinstance(plan, Mapping) or not isinstance(plan.get("network"), Mapping):
+        return data
+    network = {k: v for k, v in plan["network"].items() if k in UNSIZED}
+    return {**data, "plan": {**plan, "network": network}}
 
 
 def _measured(model: Model) -> dict[str, object]:

@@ -17,7 +17,7 @@ _SIDES = re.compile(
     re.IGNORECASE,
 )
 _METADATA = ("metadata.jsonl", "metadata.csv", "metadata.parquet")
-_EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 
 
 def spoken(caption: Caption, turn: int = 0) -> str:
@@ -51,7 +51,7 @@ def warn_unlisted(folder: Path, paths: Iterable[str]) -> None:
     if not any(os.path.basename(path) in _METADATA for path in inside):
         return
     listed = {os.path.normpath(path) for path in paths}
-    extra = sorted(p for p in inside if p.lower().endswith(_EXTENSIONS) and os.path.normpath(p) not in listed)
+    extra = sorted(p for p in inside if p.lower().endswith(EXTENSIONS) and os.path.normpath(p) not in listed)
     if extra:
         names = ", ".join(os.path.relpath(path, folder) for path in extra[:3]) + (", ..." if len(extra) > 3 else "")
         warnings.warn(f"{folder}: {len(extra):,} images without a caption are left out: {names}", stacklevel=2)

@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from logging import CRITICAL
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
+from .captions import EXTENSIONS
 
 if TYPE_CHECKING:
     from datasets import Dataset, IterableDataset
@@ -30,13 +32,19 @@ def load(data: str | Path, *, config: str | None = None, streaming: bool = False
     Raises UsageError if there is none, if it is empty or damaged, or if the Hub cannot be reached.
     """
     local = Path(data).expanduser()
+    with explained(str(data)), _quiet():
+        return _local(local, streaming, cache) if local.exists() else _hub(str(data), config, streaming, cache)
+
+
+@contextmanager
+def explained(data: str) -> Iterator[None]:
+    """What reading this data set raises, as a UsageError of one line."""
     try:
-        with _quiet():
-            return _local(local, streaming, cache) if local.exists() else _hub(str(data), config, streaming, cache)
+        yield
     except UsageError:
         raise
     except Exception as error:  # datasets, pyarrow, pandas, fsspec and the Hub client each have their own
-        raise _explained(str(data), local, error) from error
+        raise _explained(data, Path(data).expanduser(), error) from error
 
 
 def training_split(names: list[str], asked: str | None) -> str:
@@ -66,7 +74,18 @@ def _local(path: Path, streaming: bool, cache: Path | None) -> Splits:
         return load_dataset("parquet", data_files={"train": str(path)}, streaming=streaming, cache_dir=where)
     if any((path / name).exists() for name in _SAVED):
         return _saved(path, streaming)
-    return load_dataset(str(path), streaming=streaming, cache_dir=where)
+    loaded = load_dataset(str(path), streaming=streaming, cache_dir=where)
+    if any(split.info.builder_name == "text" for split in loaded.values()):
+        raise _no_pictures(path)
+    return loaded
+
+
+def _no_pictures(folder: Path) -> UsageError:
+    """The error for a folder that `datasets` takes for one of texts, as it does with a .txt file beside each image."""
+    if any(path.suffix.lower() in EXTENSIONS for path in folder.rglob("*")):
+        mend = 'write them into a metadata.jsonl, {"file_name": ..., "text": ...} a line'
+        return UsageError(f"folder '{folder}' has its captions in .txt files, which are not read: {mend}")
+    return UsageError(f"folder '{folder}' holds no images and no parquet files")
 
 
 def _saved(path: Path, streaming: bool) -> Splits:
@@ -132,7 +151,7 @@ def _quiet() -> Iterator[None]:
 
     bars, level = datasets.is_progress_bar_enabled(), datasets.logging.get_verbosity()
     datasets.disable_progress_bars()
-    datasets.logging.set_verbosity_error()
+    datasets.logging.set_verbosity(CRITICAL)  # an error is raised as well, and told by what catches it
     try:
         yield
     finally:

@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..errors import UsageError
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -23,6 +25,12 @@ class Reading:
     workers: int | None = None  # decoding threads; by default one a core, at most 8
     buffer: int = 1000  # images of a stream among which the next one is drawn
     cache: Path | None = None  # where `datasets` keeps what it makes; by default its own cache, never the data's folder
+
+    def __post_init__(self) -> None:
+        for name, least in (("held", 1), ("workers", 1), ("buffer", 1), ("memory", 0)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise UsageError(f"{name} must be at least {least}, got {value}")
 
     @property
     def threads(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -47,5 +47,17 @@ class Source(Protocol):
         ...
 
     def describe(self) -> dict[str, object]:
-        """What was read and how, for logs and model cards: plain values that JSON can hold."""
+        """What is read and how, for logs and model cards: plain values that JSON can hold.
+
+        A run goes on only with a source that describes itself as before, but for `NOTES`.
+        """
         ...
+
+
+# What a description says of where the data lies, how it is kept and what was read of it so far.
+NOTES = {"data", "every_column", "policy", "pictures", "read", "changed", "unreadable"}
+
+
+def differences(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
+    """Names of what makes two descriptions those of different data: none for the same data at another place."""
+    return [k for k in now if k not in NOTES and k in before and now[k] != before[k]]  # entries may have been added

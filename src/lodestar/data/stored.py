@@ -119,7 +119,8 @@ class Stored:
         counts = {"training": len(self.training), "held_out": len(self.validation)}
         kept = "in memory" if self.training.pictures.in_memory else "on disk"
         shape = {"resolution": self.resolution, "policy": POLICY, "flip": self.flip, "pictures": kept}
-        return {**self.facts, **counts, **shape, "classes": self.classes and list(self.classes), **account}
+        shape["classes"] = self.classes and list(self.classes)
+        return {"source": "images", **self.facts, **counts, **shape, **account}
 
     def _flipped(self, batch: Batch, seed: int, step: int) -> Batch:
         if not self.flip:

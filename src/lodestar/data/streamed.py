@@ -21,6 +21,7 @@ from .classes import Classes, Value
 from .columns import Columns
 from .images import POLICY, Picture, Unreadable, attempt
 from .ledger import Ledger
+from .loading import explained
 from .pictures import file
 from .source import Batch
 
@@ -55,8 +56,8 @@ class Streamed:
         caption = self.columns.caption
         if caption is None:
             return []
-        records = self.training.select_columns([caption]).take(n)
-        return (spoken(record[caption]) for record in records)
+        records = self._some(self.training.select_columns([caption]).take(n))
+        return (spoken(_caption(record[caption])) for record in records)
 
     def batches(self, size: int, seed: int, start: int = 0) -> Iterator[Batch]:
         records = islice(self._endless(seed), start * size, None)
@@ -72,7 +73,7 @@ class Streamed:
 
     def held_out(self, n: int) -> Batch:
         with ThreadPoolExecutor(self.workers) as decoders:
-            batch = self._batch(self._read(iter(self.validation), n, decoders), fill=False)
+            batch = self._batch(self._read(self._whole(self.validation), n, decoders), fill=False)
         self.ledger.tell()
         if batch is None:
             raise UsageError(f"{self.ledger.name}: no picture to hold out")
@@ -82,19 +83,29 @@ class Streamed:
         order = {"pictures": "streamed", "shuffle_buffer": self.buffer}
         shape = {"resolution": self.resolution, "policy": POLICY, "flip": False}
         shape["classes"] = self.classes and list(self.classes)
-        return {**self.facts, **order, **shape, **self.ledger.describe()}
+        return {"source": "stream", **self.facts, **order, **shape, **self.ledger.describe()}
 
     def _endless(self, seed: int) -> Iterator[Record]:
         """The records of one epoch after the other."""
         shuffled = self.training.shuffle(seed=seed, buffer_size=self.buffer)
         for epoch in count():
             shuffled.set_epoch(epoch)
-            empty = True
-            for record in shuffled:
-                empty = False
-                yield record
-            if empty:
-                raise UsageError(f"{self.ledger.name}: the stream has no items to train on")
+            yield from self._some(shuffled)
+
+    def _some(self, records: Iterable[Record]) -> Iterator[Record]:
+        """These records of the training items. Raises UsageError if there are none."""
+        empty = True
+        for record in self._whole(records):
+            empty = False
+            yield record
+        if empty:
+            left = "no images are left to train on beside those held out"
+            raise UsageError(f"{self.ledger.name}: {left}: hold out fewer with --held, or leave streaming off")
+
+    def _whole(self, records: Iterable[Record]) -> Iterator[Record]:
+        """These records. Raises UsageError where the stream is damaged or breaks off."""
+        with explained(self.ledger.name):
+            yield from records
 
     def _read(self, records: Iterator[Record], size: int, decoders: ThreadPoolExecutor) -> list[Read]:
         taken = islice(records, size)

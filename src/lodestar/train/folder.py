@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from ..conditions import Schema, TextSchema, Tokenizer
+from ..data import differences
 from ..errors import UsageError
 from ..files import write_files
 from ..version import __version__
@@ -28,11 +29,15 @@ _NOTES = {"train", "command", "licence", "measured", "guidance", "sampler", "ste
 
 def claim(out: Path, resume: bool) -> None:
     """Raises UsageError if a new run would write into another's folder, or if there is none to resume."""
-    there = out.exists() and (not out.is_dir() or any(out.iterdir()))
-    if there and not resume:
+    if not resume and out.exists() and (not out.is_dir() or any(not _stray(path) for path in out.iterdir())):
         raise UsageError(f"{out} is not empty: choose another --out, or --resume to go on with the run in it")
     if resume and not (out / _CONFIG).is_file():
         raise UsageError(f"there is no run to resume in {out} (no {_CONFIG}): leave --resume out to start one")
+
+
+def _stray(path: Path) -> bool:
+    """Whether a file is of a start that was killed before it wrote its configuration, which comes last."""
+    return path.name == _TOKENIZER or path.suffix == ".part"
 
 
 def record(out: Path, preset: Preset, schema: Schema, **notes: object) -> None:
@@ -40,7 +45,7 @@ def record(out: Path, preset: Preset, schema: Schema, **notes: object) -> None:
     files = {}
     if isinstance(schema, TextSchema) and schema.tokenizer is not None:
         files[_TOKENIZER] = schema.tokenizer.to_json().encode()
-    data = {"preset": described(preset), **{k: plain(v) for k, v in notes.items()}, "versions": versions()}
+    data = _json({"preset": described(preset), **notes, "versions": versions()})
     files[_CONFIG] = (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode()
     write_files(out, files)
 
@@ -49,7 +54,7 @@ def recorded(out: Path) -> dict[str, Any]:
     """What `record` wrote. Raises UsageError if it cannot be read."""
     try:
         data = json.loads((out / _CONFIG).read_text("utf-8"))
-        data["preset"]["train"]
+        data["preset"]["train"], data["source"], data["init"]
     except (OSError, ValueError, KeyError, TypeError):
         raise UsageError(f"{out / _CONFIG} is damaged or not of a run: start in another folder") from None
     return data
@@ -72,15 +77,19 @@ def continued(preset: Preset, data: Mapping[str, Any]) -> Preset:
     return preset
 
 
+def refuse_other_data(now: Mapping[str, object], data: Mapping[str, Any]) -> None:
+    """Raises UsageError if a source that describes itself so is not the one that the run in `data` is of."""
+    other = differences(data["source"], _json(now))
+    if other:
+        mend = "give the same --data and its options, or another --out"
+        raise UsageError(f"the run was started on other data ({', '.join(other)}): {mend}")
+
+
 def described(preset: Preset) -> dict[str, Any]:
-    """A preset as JSON values."""
-    tagged = {name: {"kind": type(v).__name__, **plain(v)} for name, v in _parts(preset).items()}
-    return {**plain(preset), **tagged}
-
-
-def _parts(preset: Preset) -> dict[str, object]:
-    """The fields that hold one of several classes."""
-    return {"process": preset.process, "density": preset.density}
+    """A preset as JSON values; of the fields that hold one of several classes, which one."""
+    parts = {"process": preset.process, "density": preset.density}
+    tagged = {name: {"kind": type(part).__name__, **asdict(part)} for name, part in parts.items()}
+    return _json({**asdict(preset), **tagged})
 
 
 def _changed(before: Mapping[str, Any], now: Mapping[str, Any], free: set[str]) -> list[str]:
@@ -91,12 +100,6 @@ def versions() -> dict[str, str]:
     return {"lodestar": __version__, "torch": torch.__version__}
 
 
-def plain(value: Any) -> Any:
-    """JSON values: dataclasses as objects, tuples as lists."""
-    if is_dataclass(value):
-        return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
-    if isinstance(value, Mapping):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(v) for v in value]
-    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
+def _json(value: Mapping[str, object]) -> dict[str, Any]:
+    """The values as they come back from a file: tuples are lists, paths texts."""
+    return json.loads(json.dumps(value, default=str))

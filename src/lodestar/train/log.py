@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from time import monotonic
 from types import TracebackType
 from typing import Any, Self
 
@@ -12,22 +13,33 @@ from ..files import write_file, writing
 
 
 class Log:
-    """`log.jsonl` in the folder of a run. A resumed run goes on at its checkpoint: later lines are dropped."""
+    """`log.jsonl` in the folder of a run. A resumed run goes on at its checkpoint: later lines are dropped.
+
+    Every line has the seconds of the run so far. What a kill has undone does not count.
+    """
 
     def __init__(self, folder: Path, steps: int = 0, *, enabled: bool = True) -> None:
         self.path = folder / "log.jsonl"
         self._board = None
         self.enabled = enabled
+        self._before, self._start = 0.0, monotonic()
         if enabled:
-            write_file(self.path, b"".join(_until(self.path, steps)))
+            kept = list(_until(self.path, steps))
+            self._before = json.loads(kept[-1]).get("seconds", 0.0) if kept else 0.0
+            write_file(self.path, b"".join(kept))
             self._board = _tensorboard(folder / "tensorboard", steps)
+
+    @property
+    def seconds(self) -> float:
+        """Of the run so far, in all its parts."""
+        return self._before + monotonic() - self._start
 
     def write(self, steps: int, **values: object) -> None:
         """A line of what was found after so many steps."""
         if not self.enabled:
             return
         with writing(self.path), self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": steps, **values}) + "\n")
+            file.write(json.dumps({"step": steps, **values, "seconds": round(self.seconds, 1)}) + "\n")
         for name, value in _numbers(values):
             if self._board is not None:
                 self._board.add_scalar(name, value, steps)

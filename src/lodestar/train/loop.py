@@ -53,6 +53,7 @@ class Outcome:
     steps: int
     stopped: str | None  # the signal that ended it early
     last: Mapping[str, float]  # the last line of the log
+    seconds: float  # of the whole run, in all its parts
 
 
 def loop(
@@ -114,4 +115,4 @@ def loop(
             with watch.paused():
                 for said in look(looks if leads else (), state.ema.network, steps, config.total):
                     log.write(steps, **said)
-    return Outcome(state.ema.network, steps, stop.asked, line)
+    return Outcome(state.ema.network, steps, stop.asked, line, log.seconds)

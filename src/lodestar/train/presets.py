@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -13,35 +14,40 @@ from ..errors import UsageError, unknown
 from ..networks.tower import TowerConfig
 from ..networks.unet import SIZES, UNetConfig
 from ..process import Cosine, Flow, LogitNormal, Uniform
+from ..request import Defaults
 from .config import TrainConfig
+from .optim import OPTIMIZERS
 from .weighting import InTermsOf, MinSNR, Weight
 
 TOKENIZER_TEXTS = 20_000  # captions that a tokenizer learns from
+CHANNELS = 3  # of a source's pictures
+UNSIZED = ("in_channels", "patch", "tower")  # what no size of a network says
 
 
 @dataclass(frozen=True)
 class Preset:
     """The data is not in it: any source of pictures will do that has what `condition` asks for."""
 
-    name: str
+    name: str  # of the model
     command: str  # that trains it
     train: TrainConfig
     network: UNetConfig = field(default_factory=UNetConfig)
-    resolution: int = 32  # pixels
+    resolution: int = 32  # pixels a side
     condition: Literal["auto", "text", "label", "none"] = "auto"  # auto: text, else label, else none, as the data has
-    null: Literal["learnt", "zeros", "empty"] = "learnt"
-    drop: float = 0.1  # probability
+    null: Literal["learnt", "zeros", "empty"] = "learnt"  # what stands for no condition; empty: for text only
+    drop: float = 0.1  # probability that the null stands in for a condition in training
     length: int = 32  # tokens, for text
     vocab: int = 512  # tokens at most, for text
     process: Cosine | Flow = field(default_factory=Flow)
-    kind: Kind = "flow"
+    kind: Kind = "flow"  # what the network puts out
     density: Uniform | LogitNormal = field(default_factory=LogitNormal)
     loss: Kind | None = None  # in terms of which kind the error is measured; None: of its own
+    curriculum: int = 0  # images, for the embedded world: from one object at a time to all
     min_snr: float = 0.0  # gamma of the Min-SNR weighting; 0: not used
-    guidance: str = "cfg(4)"  # and the next two: what the model is sampled with when nothing is asked
-    sampler: str = "dpmpp_2m"
-    steps: int = 20
-    licence: str = "Apache-2.0"
+    guidance: str = "cfg(4)"  # the rule that the model is sampled with when nothing is asked
+    sampler: str = "dpmpp_2m"  # the sampler, likewise
+    steps: int = 20  # the sampler's steps, likewise
+    licence: str = "Apache-2.0"  # of the weights
     measured: Mapping[str, object] = field(default_factory=dict)  # what the command gave
 
 
@@ -49,7 +55,7 @@ SCENES_32 = Preset(
     name="scenes-32",
     command="lodestar train --preset scenes-32 --out runs/scenes-32",
     train=TrainConfig(
-        images=83_200, batch=32, optimizer="muon", lr=1e-3, warmup=300, schedule="wsd", ema_half_life=20_000
+        images=1_000_000, batch=64, optimizer="muon", lr=1e-3, warmup=300, schedule="wsd", ema_half_life=20_000
     ),
     network=replace(SIZES["small"], tower=TowerConfig(dim=128, head=32)),
     condition="text",
@@ -57,7 +63,8 @@ SCENES_32 = Preset(
     length=24,
     kind="x0",
     loss="flow",
-    density=LogitNormal(mean=0.5),  # towards noise, where the picture is laid out
+    density=LogitNormal(mean=0.7),  # towards noise, where the picture is laid out
+    curriculum=200_000,
     guidance="cfg(2)",
     # python -m benchmarks.card runs/scenes-32/model --n 100 --scales 1 2 4 8; a first model, stopped early
     measured={
@@ -73,7 +80,7 @@ SCENES_32 = Preset(
 
 CIFAR10 = Preset(
     name="cifar10",
-    command="lodestar train --preset cifar10 --data DATA --out runs/cifar10",
+    command="lodestar train --preset cifar10 --data DATA --flip --out runs/cifar10",
     train=TrainConfig(images=10_000_000, batch=512, lr=1e-3, warmup=1000, ema_half_life=500_000),
     network=UNetConfig(channels=(128, 192, 256), blocks=2, transformers=(0, 1, 2), head=64, vector=512),
     condition="label",
@@ -107,6 +114,37 @@ def preset(name: str) -> Preset:
     return PRESETS[name]
 
 
+def sized(network: UNetConfig, size: str) -> UNetConfig:
+    """A network of one of SIZES that reads what this one reads. Raises UsageError for an unknown size."""
+    if size not in SIZES:
+        raise unknown("size", size, SIZES)
+    return replace(SIZES[size], **{name: getattr(network, name) for name in UNSIZED})
+
+
+def check(preset: Preset) -> None:
+    """Raises UsageError for what no data could make a run of."""
+    try:
+        Defaults(preset.guidance, preset.sampler, preset.steps)
+    except UsageError as error:
+        raise UsageError(f"sampling: {error}") from None
+    if preset.train.optimizer not in OPTIMIZERS:
+        raise unknown("optimizer", preset.train.optimizer, OPTIMIZERS)
+    _check_shape(preset.network, preset.resolution)
+    weight_of(preset)
+    _schema(preset, "text" if preset.condition == "auto" else preset.condition, ("any",))
+
+
+def _check_shape(network: UNetConfig, resolution: int) -> None:
+    """Whether the network takes the pictures."""
+    if network.in_channels != CHANNELS:
+        raise UsageError(f"pictures have {CHANNELS} channels and this network takes {network.in_channels}")
+    multiple = network.multiple
+    if resolution < 1 or resolution % multiple:
+        near = max(1, round(resolution / multiple)) * multiple
+        why = f"resolution {resolution} is no multiple of {multiple}, which this network needs"
+        raise UsageError(f"{why}: choose {near}")
+
+
 def weight_of(preset: Preset) -> Weight | None:
     """How the loss is weighted. Raises UsageError for two weightings at once."""
     if preset.loss and preset.min_snr:
@@ -122,20 +160,37 @@ def schema_of(preset: Preset, source: Source, tokenizer: Tokenizer | None = None
     Raises UsageError if the source has not what the preset asks for.
     """
     kind = _kind(preset, source)
-    if kind == "label":
-        return LabelSchema(source.classes or (), "zeros" if preset.null == "zeros" else "learnt", preset.drop)
+    if kind == "text" and tokenizer is None:
+        tokenizer = Tokenizer.train(source.texts(TOKENIZER_TEXTS), preset.vocab)
+    return _schema(preset, kind, source.classes or (), tokenizer)
+
+
+def _schema(preset: Preset, kind: str, classes: tuple[str, ...], tokenizer: Tokenizer | None = None) -> Schema:
     if kind == "text":
-        tokenizer = tokenizer or Tokenizer.train(source.texts(TOKENIZER_TEXTS), preset.vocab)
         return TextSchema(preset.length, preset.null, preset.drop, tokenizer)
-    return None
+    if kind == "none":
+        return None
+    if preset.null == "empty":
+        raise UsageError("null 'empty' is the empty text, and a model of classes has none: choose learnt or zeros")
+    return LabelSchema(classes, preset.null, preset.drop)
 
 
 def _kind(preset: Preset, source: Source) -> str:
     texts = any(text for text in source.texts(100))
     if preset.condition == "auto":
-        return "text" if texts else "label" if source.classes else "none"
+        return "text" if texts else _untold(source)
     if preset.condition == "text" and not texts:
         raise UsageError(f"preset '{preset.name}' is conditioned on text and the data has no captions")
     if preset.condition == "label" and not source.classes:
         raise UsageError(f"preset '{preset.name}' is conditioned on classes and the data has none")
     return preset.condition
+
+
+def _untold(source: Source) -> str:
+    """What a model of pictures without captions is conditioned on."""
+    if source.classes:
+        why = f"the data has no captions: the model is conditioned on its {len(source.classes)} classes"
+    else:
+        why = "the data has neither captions nor classes: the model is unconditional and knows no prompt"
+    warnings.warn(f"{why} (--condition text refuses such data)", stacklevel=2)
+    return "label" if source.classes else "none"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from time import perf_counter
 
 import torch
 from torch import nn
@@ -17,14 +17,14 @@ from ..core import generator
 from ..data import Batch, Source
 from ..files import writing
 from ..model import Model, build, load
-from ..request import Prompts
+from ..request import Prompts, UnseenWords
 from .checkpoint import FOLDER as CHECKPOINTS
 from .checkpoint import has_checkpoints
 from .config import TrainConfig
-from .folder import claim, continued, described, plain, record, recorded, recorded_tokenizer, versions
+from .folder import claim, continued, described, record, recorded, recorded_tokenizer, refuse_other_data, versions
 from .loop import Look, Outcome, loop
 from .precision import Precision, choose
-from .presets import Preset, schema_of, weight_of
+from .presets import Preset, check, schema_of, weight_of
 from .repeat import threads
 from .start import take_over, tokenizer_of
 from .task import Denoising
@@ -45,49 +45,60 @@ class Run:
     steps: int  # done
     stopped: str | None  # the signal that ended it early; --resume goes on
     last: Mapping[str, float]  # the last line of the log
-    seconds: float
+    seconds: float  # of training, in all parts of the run
 
 
 def train(
     preset: Preset,
-    source: Source,
+    source: Source | Callable[[], Source],
     out: Path | str,
     *,
     resume: bool = False,
     init: Path | str | None = None,
     device: str | None = None,
     measure: Measure | None = None,
+    dtype: torch.dtype = torch.float32,
     quiet: bool = False,
 ) -> Run:
     """Train a model on a source, in the folder `out`: config.json, log.jsonl, checkpoints/, samples/ and model/.
 
     Args:
+        source: or what opens it, which is called once all is known to be in order but the data.
         resume: go on from the last checkpoint in `out`; it ends bit for bit where an uninterrupted run does.
         init: start from the weights of this model, as far as they fit.
         device: "cpu" keeps it there; None: the best there is.
         measure: called with the averaged model as often as samples are drawn, and logged.
+        dtype: of the weights in model/.
 
     Ctrl-C and SIGTERM save a checkpoint and the model, and end it. Raises UsageError for what cannot be done.
     """
-    out, started = Path(out), perf_counter()
+    out = Path(out)
+    check(preset)
     claim(out, resume)
     with threads(preset.train.threads):
-        if resume:
-            preset, init = continued(preset, recorded(out)), recorded(out)["init"]
+        begun = recorded(out) if resume else None
+        if begun is not None:
+            preset, init = continued(preset, begun), begun["init"]
         else:
             preset = replace(preset, train=replace(preset.train, precision=_precision(preset.train, device)))
         before = load(init) if init is not None and not has_checkpoints(out / CHECKPOINTS) else None
+        source = source() if callable(source) else source
+        if begun is not None:
+            refuse_other_data(source.describe(), begun)
         tokenizer = recorded_tokenizer(out) if resume else tokenizer_of(before)
         model = new_model(preset, schema_of(preset, source, tokenizer), source.resolution)
         taken = take_over(model.network, before) if before else None
-        if not resume:
+        if begun is None:
             record(out, preset, model.schema, source=source.describe(), init=init, taken=taken and str(taken))
         if taken and not quiet:
             print(f"--init {init}: {taken}", file=sys.stderr)
         task = denoising(preset, model)
         looks, stream = _looks(preset, task, model, source, out, measure), _stream(preset.train, source)
         outcome = loop(task, stream, preset.train, out, looks=looks, resume=resume, device=device, quiet=quiet)
-    return _finished(preset, source, model, outcome, out, perf_counter() - started)
+    model = _finished(preset, source, model, outcome)
+    with writing(out):
+        model.save(out / "model", dtype)
+    return Run(model, out, outcome.steps, outcome.stopped, outcome.last, outcome.seconds)
 
 
 def _stream(config: TrainConfig, source: Source) -> Callable[[int], Iterator[Batch]]:
@@ -103,11 +114,12 @@ def denoising(preset: Preset, model: Model) -> Denoising:
 def new_model(preset: Preset, schema: Schema, resolution: int) -> Model:
     """An untrained model: its weights are a function of the preset and its seed."""
     config = preset.network
+    kind = type(config).__name__.removesuffix("Config").lower()
     if isinstance(schema, TextSchema):
         config = replace(config, tower=replace(config.tower, vocab=schema.vocab, length=schema.length))
     with torch.random.fork_rng([]):
         torch.manual_seed(generator(preset.train.seed, _WEIGHTS).initial_seed())
-        network = build({"type": "unet", **asdict(config)}, schema)
+        network = build({"type": kind, **asdict(config)}, schema)
     guidance = preset.guidance if guidable(schema) else "cfg(1)"
     card = {"guidance": guidance, "sampler": preset.sampler, "steps": preset.steps, "licence": preset.licence}
     shape = (config.in_channels, resolution, resolution)
@@ -143,19 +155,18 @@ def _prompts(schema: Schema, source: Source) -> Prompts:
 def _samples(model: Model, prompts: Prompts, out: Path, steps: int) -> dict[str, object]:
     """A strip from the same seeds every time."""
     path = out / "samples" / f"step-{steps:08}.png"
-    model.sample(prompts, n=4 if prompts else 16, seed=0).save(path)
+    with warnings.catch_warnings(action="ignore", category=UnseenWords):  # held-out captions may well have some
+        model.sample(prompts, n=4 if prompts else 16, seed=0).save(path)
     return {"file": str(path.relative_to(out))}
 
 
-def _finished(preset: Preset, source: Source, model: Model, outcome: Outcome, out: Path, seconds: float) -> Run:
+def _finished(preset: Preset, source: Source, model: Model, outcome: Outcome) -> Model:
+    """The model with its averaged weights and its card."""
     images = outcome.steps * preset.train.batch
     recipe = {"preset": described(preset), "source": source.describe(), "images": images, "command": preset.command}
-    recipe |= {"seed": preset.train.seed, "seconds": round(seconds, 1), **versions()}
-    card = {**model.card, "recipe": plain(recipe), "measured": plain(preset.measured)}
-    model = replace(model, network=outcome.network.cpu(), card=card)
-    with writing(out):
-        model.save(out / "model")
-    return Run(model, out, outcome.steps, outcome.stopped, outcome.last, seconds)
+    recipe |= {"seed": preset.train.seed, "seconds": round(outcome.seconds, 1), **versions()}
+    card = {**model.card, "recipe": recipe, "measured": dict(preset.measured)}
+    return replace(model, network=outcome.network.cpu(), card=card)
 
 
 def _precision(config: TrainConfig, device: str | None) -> Precision:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from spoil import some
 
-from lodestar.data.scenes.captions import PLACES, THIRDS, Claim, Thing, captions, claims, parse, place_of, relation_of
+from lodestar.data.scenes.captions import PLACES, THIRDS, Claim, Thing, captions, claims, parse, place_of, relation_of, turned
 from lodestar.data.scenes.world import BACKGROUNDS, COLOURS, SHAPES
 
 
@@ -15,11 +15,36 @@ def test_what_is_said_is_understood(held_out: bool) -> None:
     assert [parse(c) for c in captions(scenes)] == said
 
 
+def unturned(claim: Claim) -> Claim:
+    """With the things in the order of the scene's objects: those further up or left come first."""
+    return turned(claim) if claim.relation in ("below", "right of") else claim
+
+
+def test_objects_are_named_in_reading_order() -> None:
+    """But for relations, of which half are said from the other side."""
+    scenes = some(3000)
+    said = claims(scenes)
+    along = scenes.centre.sum(-1)
+    assert all((np.diff(along[i, : scenes.count[i]]) >= 0).all() for i in range(len(scenes)))
+    related = [c.relation for c in said if c.relation]
+    back = sum(r in ("below", "right of") for r in related) / len(related)
+    assert back == pytest.approx(0.5, abs=0.04)
+    plain = [i for i, c in enumerate(said) if c.relation is None]
+    assert all(said[i].things[0].shape == SHAPES[scenes.shape[i, 0]] for i in plain)
+
+
+def test_a_turned_claim_says_the_same() -> None:
+    claim = parse("a red circle above a blue square and a green star on black")
+    assert claim is not None
+    assert str(turned(claim)) == "a blue square below a red circle and a green star on black"
+    assert turned(turned(claim)) == claim
+
+
 def test_what_is_said_is_true() -> None:
     scenes = some(3000)
     for i, claim in enumerate(claims(scenes)):
         assert len(claim.things) == scenes.count[i]
-        for k, thing in enumerate(claim.things):
+        for k, thing in enumerate(unturned(claim).things):
             assert thing.colour == list(COLOURS)[scenes.colour[i, k]]
             assert thing.shape == SHAPES[scenes.shape[i, k]]
             assert thing.size in (None, "large" if scenes.large[i, k] else "small")
@@ -29,8 +54,8 @@ def test_what_is_said_is_true() -> None:
 def test_a_relation_holds_clearly() -> None:
     scenes = some(3000)
     axis = {"left of": (0, 1), "right of": (0, -1), "above": (1, 1), "below": (1, -1)}
-    said = [(i, c.relation) for i, c in enumerate(claims(scenes)) if c.relation]
-    assert {r for _, r in said} == set(axis)
+    said = [(i, unturned(c).relation) for i, c in enumerate(claims(scenes)) if c.relation]
+    assert {c.relation for c in claims(scenes) if c.relation} == set(axis)
     for i, relation in said:
         along, sign = axis[relation]
         offset = scenes.centre[i, 1] - scenes.centre[i, 0]

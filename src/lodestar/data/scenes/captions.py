@@ -7,25 +7,28 @@
     place    := "at the top" | "at the bottom left" | ... | "in the centre"
 
 A caption says what is there and never what is not said: size, place, relation and background are free where unsaid, but
-the objects are all of the objects.
+the objects are all of the objects. They are named as they are numbered, from the top left to the bottom right; only
+where the relation of the first two is said, the second comes first as often as not.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .world import BACKGROUNDS, COLOURS, SHAPES, Scenes, uniform
 
 RELATIONS = ("above", "below", "left of", "right of")
+INVERSE = {"above": "below", "below": "above", "left of": "right of", "right of": "left of"}
 PLACES = {
     "at the top left": (0, 0), "at the top": (1, 0), "at the top right": (2, 0),
     "at the left": (0, 1), "in the centre": (1, 1), "at the right": (2, 1),
     "at the bottom left": (0, 2), "at the bottom": (1, 2), "at the bottom right": (2, 2),
 }  # fmt: skip
 SAY_SIZE, SAY_PLACE, SAY_RELATION, SAY_BACKGROUND = 0.3, 0.5, 0.75, 0.4  # how often a caption says what it could say
+TURN = 0.5  # how often a relation is said from the second object's side
 DOMINANT = 1.3  # a relation is said where one axis of the offset exceeds the other by this factor
 
 
@@ -60,7 +63,7 @@ class Claim:
 
 def claims(scenes: Scenes) -> list[Claim]:
     """What is said of each scene: true of it, and chosen by its index."""
-    say = {k: uniform(scenes.index, 50 + i) for i, k in enumerate(("place", "relation", "background"))}
+    say = {k: uniform(scenes.index, 50 + i) for i, k in enumerate(("place", "relation", "background", "turn"))}
     say_size = np.stack([uniform(scenes.index, 60 + k) < SAY_SIZE for k in range(3)], 1)
     return [_claim(scenes, i, say_size[i], {k: float(u[i]) for k, u in say.items()}) for i in range(len(scenes))]
 
@@ -77,7 +80,14 @@ def _claim(scenes: Scenes, i: int, say_size: np.ndarray, say: dict[str, float]) 
     place = place_of(centre[0]) if n == 1 and say["place"] < SAY_PLACE else None
     relation = relation_of(centre[0], centre[1], DOMINANT) if n > 1 and say["relation"] < SAY_RELATION else None
     ground = _GROUNDS[scenes.background[i]] if say["background"] < SAY_BACKGROUND else None
-    return Claim(things, relation, place, ground)
+    claim = Claim(things, relation, place, ground)
+    return turned(claim) if relation and say["turn"] < TURN else claim
+
+
+def turned(claim: Claim) -> Claim:
+    """The same relation, said from the other object's side."""
+    first, second, *rest = claim.things
+    return replace(claim, things=(second, first, *rest), relation=INVERSE[str(claim.relation)])
 
 
 def relation_of(a: np.ndarray, b: np.ndarray, dominant: float = 1.0) -> str | None:

@@ -37,7 +37,7 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Scenes:
-    """N scenes as arrays. Objects beyond `count` are undefined."""
+    """N scenes as arrays. Objects are numbered from the top left to the bottom right; beyond `count` undefined."""
 
     index: Ints  # [N]
     count: Ints  # [N] 1 to 3
@@ -56,18 +56,33 @@ class Scenes:
         return self.radius > (SMALL[1] + LARGE[0]) / 2
 
 
-def draw(index: Ints, held_out: bool = False) -> Scenes:
+def draw(index: Ints, held_out: bool = False, alone: Floats | float = 0.0) -> Scenes:
     """The scenes with these indices [N].
 
     held_out: False gives scenes without any held-out combination (what training sees); True gives scenes that each
     have at least one.
+    alone: probability, for all or each [N], that a scene has one object whatever it would have had.
     """
     index = np.asarray(index, dtype=np.int64)
     count = 1 + np.searchsorted(np.cumsum(COUNTS)[:-1], uniform(index, 0), side="right")
+    count[uniform(index, 2) < alone] = 1
     shape, colour = _kinds(index, held_out)
     radius = _radii(index, count)
     centre = _layout(index, count, radius)
+    order = _reading(centre, count)
+    shape, colour, radius = (np.take_along_axis(a, order, 1) for a in (shape, colour, radius))
+    centre = np.take_along_axis(centre, order[..., None], 1)
     return Scenes(index, count, shape, colour, radius, centre, _choose(index, 1, len(BACKGROUNDS)))
+
+
+def _reading(centre: Floats, count: Ints) -> Ints:
+    """The order [N, 3] in which one would read the objects out: by x + y; what is undefined stays last.
+
+    Captions name them so: were the order random, a picture would have to settle for itself, late and everywhere alike,
+    which of its objects is which.
+    """
+    along = np.where(np.arange(MOST) < count[:, None], centre.sum(-1), np.inf)
+    return np.argsort(along, 1, kind="stable")
 
 
 def uniform(index: Ints, slot: int) -> Floats:
