@@ -14,7 +14,16 @@ import torch
 from torch import Tensor, nn
 
 from . import networks
-from .conditions import Condition, Schema, TextSchema, Tokenizer, schema_from_json, schema_to_json
+from .conditions import (
+    Condition,
+    Schema,
+    TextSchema,
+    Tokenizer,
+    schema_from_json,
+    schema_to_json,
+    singles,
+    tokenizer_in,
+)
 from .core import KINDS, Kind, Level, Prediction, convert
 from .errors import UsageError, unknown
 from .generate import sample, trajectory
@@ -127,7 +136,7 @@ class Model:
 
         Raises UsageError if it cannot be written, or if a weight is not finite.
         """
-        tokenizer = self.schema.tokenizer if isinstance(self.schema, TextSchema) else None
+        tokenizer = tokenizer_in(self.schema)
         text = None if tokenizer is None else tokenizer.to_json()
         write(folder, Contents(self._config(), self.network.state_dict(), text), dtype)
 
@@ -138,7 +147,7 @@ class Model:
         told = {
             **{k: v for k, v in self._config().items() if k not in ("card", "schema")},
             "schema": schema,
-            "null": schema["null"],
+            "null": schema.get("null"),  # each part of a joint schema has its own
             "drop": schema["drop"],
             **asdict(self.defaults),
             "parameters": sum(p.numel() for p in self.network.parameters()),
@@ -202,7 +211,7 @@ def _model(contents: Contents, folder: Path) -> Model:
 
 def _schema(data: Mapping[str, object] | None, tokenizer: str | None) -> Schema:
     schema = schema_from_json(data, None if tokenizer is None else Tokenizer.from_json(tokenizer))
-    if isinstance(schema, TextSchema) and schema.tokenizer is None:
+    if any(isinstance(s, TextSchema) and s.tokenizer is None for s in singles(schema)):
         raise UsageError("a text model needs a tokenizer.json")
     return schema
 

@@ -205,7 +205,8 @@ def _check_null(model: Samples, bare: bool, asks: Sequence[Ask]) -> None:
     """Refuse what needs a null that the model has not learnt."""
     if model.schema is None and _guides(asks):
         raise UsageError(f"model '{model.name}' is unconditional, so there is nothing to guide: leave guidance out")
-    if model.schema is not None and not guidable(model.schema) and (bare or _guides([a for a in asks if a.drop])):
+    unseen = [a for a in asks if a.drop and not guidable(model.schema, a.drop)]
+    if model.schema is not None and ((bare and not guidable(model.schema)) or _guides(unseen)):
         asked = "sample without a prompt" if bare else "be guided"
         mend = "give a prompt" if bare else "use guidance cfg(1), or train with drop > 0"
         raise UsageError(f"model '{model.name}' never saw its null in training (drop 0) and cannot {asked}: {mend}")

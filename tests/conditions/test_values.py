@@ -3,25 +3,93 @@
 import pytest
 import torch
 
-from lodestar.conditions import Condition, Label, LabelSchema, Text, TextSchema, Tokenizer, coins, drop
+from lodestar.conditions import (
+    Image,
+    ImageSchema,
+    JointSchema,
+    Label,
+    LabelSchema,
+    Text,
+    TextSchema,
+    Tokenizer,
+    Vector,
+    VectorSchema,
+    coins,
+    drop,
+)
 from lodestar.errors import UsageError
 
 TOKENIZER = Tokenizer.train(["a red circle", "a blue square above a green star"], 300)
 LABELS = LabelSchema(("cat", "dog", "owl"))
 TEXTS = TextSchema(length=8, tokenizer=TOKENIZER)
+IMAGES, VECTORS = ImageSchema((3, 4, 4)), VectorSchema(2)
+PROMPTS = ["a red circle", None, "a star", "a green star"]
+PICTURES = [torch.full((3, 4, 4), 0.5), None, torch.zeros(3, 4, 4), torch.ones(3, 4, 4)]
+CASES = {
+    "label": (LABELS, ["dog", None, 0, "owl"]),
+    "text": (TEXTS, PROMPTS),
+    "learnt text": (TextSchema(length=8, null="learnt", tokenizer=TOKENIZER), PROMPTS),
+    "image": (IMAGES, PICTURES),
+    "vector": (VECTORS, [[1.0, 2.0], None, torch.zeros(2), [3, 4]]),
+    "joint": (
+        JointSchema({"text": TEXTS, "image": IMAGES}),
+        [{"text": "a red circle"}, None, {"image": PICTURES[0]}, {"text": "a star", "image": PICTURES[3]}],
+    ),
+}
 
 
-def same(a: Condition, b: Condition) -> bool:
-    pairs = zip(vars(a).values(), vars(b).values(), strict=True)
-    return all(torch.equal(p, q) if isinstance(p, torch.Tensor) else p == q for p, q in pairs)
+def same(a: object, b: object) -> bool:
+    """Equal in kind and in every tensor."""
+    if isinstance(a, torch.Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
+    return type(a) is type(b) and (same(vars(a), vars(b)) if hasattr(a, "without") else a == b)
 
 
-@pytest.fixture(params=["label", "text", "learnt text"])
+@pytest.fixture(params=CASES)
 def case(request):
-    if request.param == "label":
-        return LABELS, LABELS.encode(["dog", None, 0, "owl"])
-    schema = TEXTS if request.param == "text" else TextSchema(length=8, null="learnt", tokenizer=TOKENIZER)
-    return schema, schema.encode(["a red circle", None, "a star", "a green star"])
+    schema, values = CASES[request.param]
+    return schema, schema.encode(values)
+
+
+def test_a_schema_takes_what_it_encodes_and_nothing_else(case):
+    schema, condition = case
+    schema.check(condition)
+    for other, values in CASES.values():
+        if type(other) is not type(schema):
+            with pytest.raises(UsageError, match=f"conditioned on a {type(condition).__name__}, and this condition is"):
+                schema.check(other.encode(values))
+
+
+@pytest.mark.parametrize(
+    ("schema", "other", "value", "message"),
+    [
+        (LABELS, LabelSchema(tuple("abcd")), "d", "classes 0 to 2, got 3"),
+        (TEXTS, TextSchema(length=4, tokenizer=TOKENIZER), "a", r"\(8, 1\), got \(4, 1\)"),
+        (TEXTS, TextSchema(length=8, null="learnt", tokenizer=TOKENIZER), "a", r"\(8, 1\), got \(8, 2\)"),
+        (IMAGES, ImageSchema((1, 4, 4)), torch.zeros(1, 4, 4), r"\[3, 4, 4\], got \[1, 4, 4\]"),
+        (VECTORS, VectorSchema(3), [1, 2, 3], "2 numbers, got 3"),
+    ],
+    ids=["classes", "length", "null", "channels", "numbers"],
+)
+def test_a_condition_of_another_schema_of_its_kind_is_refused(schema, other, value, message):
+    with pytest.raises(UsageError, match=message):
+        schema.check(other.encode([value]))
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "message"),
+    [
+        (IMAGES, torch.zeros(3, 5, 4), "give that shape"),
+        (IMAGES, torch.zeros(3, 4, 4, dtype=torch.uint8), r"floats in \[-1, 1\]"),
+        (VECTORS, "words", "takes numbers"),
+        (VECTORS, [1.0], "give that shape"),
+    ],
+)
+def test_what_is_no_such_number_is_refused(schema, value, message):
+    with pytest.raises(UsageError, match=message):
+        schema.encode([value])
 
 
 def test_rows_and_cat_are_inverse(case):
@@ -89,3 +157,23 @@ def test_texts_of_different_schemas_do_not_stack():
 
 def test_a_label_null_is_minus_one():
     assert Label(torch.tensor([2, 0])).null().index.tolist() == [-1, -1]
+
+
+def test_numbers_must_have_the_axes_of_their_kind():
+    with pytest.raises(UsageError, match=r"Image needs floats \[B, C, H, W\], got float32 \[3, 4, 4\]"):
+        Image(torch.zeros(3, 4, 4))
+    with pytest.raises(UsageError, match=r"Vector needs floats \[B, D\], got int64 \[2, 3\]"):
+        Vector(torch.zeros(2, 3, dtype=torch.int64))
+
+
+@pytest.mark.parametrize("kind", [Image, Vector])
+def test_numbers_of_different_schemas_do_not_stack(kind):
+    axes = kind.axes.count(",") + 1
+    with pytest.raises(UsageError, match=f"{kind.__name__} conditions of different schemas do not stack"):
+        kind.cat([kind(torch.zeros((2,) * axes)), kind(torch.zeros((2,) + (3,) * (axes - 1)))])
+
+
+def test_numbers_that_are_zero_are_not_the_null():
+    vector = VECTORS.encode([[0.0, 0.0], None])
+    assert torch.equal(vector.values[0], vector.values[1])
+    assert vector.present.tolist() == [True, False]

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from lodestar.conditions import Joint, Label, Vector
 from lodestar.errors import UsageError
 from lodestar.guidance import Ask, guide
 from lodestar.guidance.contexts import Conditions
@@ -49,3 +50,63 @@ def test_a_condition_of_the_wrong_length_is_refused(condition, n):
 def test_a_negative_of_nothing_is_refused(net, x, at):
     with pytest.raises(UsageError, match="some of the conditions are None"):
         guide("negative(4)", net, None, kind="x0", named={"negative": torch.ones(1)})(x, at(1.0))
+
+
+JOINT = Joint({"text": Label(torch.tensor([1, 2])), "image": Label(torch.tensor([5, 6]))})
+CASCADE = Joint(JOINT.parts, always=frozenset({"image"}))
+
+
+def said(conditions, ask):
+    return {name: part.index.tolist() for name, part in conditions.of(ask, 2).parts.items()}
+
+
+def test_parts_are_dropped_by_name():
+    conditions = Conditions(JOINT, {})
+    assert said(conditions, Ask(drop=frozenset({"text"}))) == {"text": [-1, -1], "image": [5, 6]}
+    assert said(conditions, NULL) == {"text": [-1, -1], "image": [-1, -1]}
+
+
+def test_what_is_always_on_is_not_dropped():
+    null = Joint({"text": Label(torch.tensor([8])), "image": Label(torch.tensor([9]))})
+    assert said(Conditions(CASCADE, {}), NULL) == {"text": [-1, -1], "image": [5, 6]}
+    assert said(Conditions(CASCADE, {"null": null}), NULL) == {"text": [8, 8], "image": [5, 6]}
+    with pytest.raises(UsageError, match="part 'image' of the condition is always on"):
+        Conditions(CASCADE, {}).of(Ask(drop=frozenset({"image"})), 2)
+
+
+def test_to_drop_all_is_to_drop_every_part_that_can_be():
+    assert Conditions(JOINT, {}).key(NULL) == Conditions(JOINT, {}).key(Ask(drop=frozenset({"text", "image"})))
+    assert Conditions(CASCADE, {}).key(NULL) == Ask(drop=frozenset({"text"}))
+    assert Conditions(CASCADE.null(), {}).key(NULL) == Ask()
+
+
+def test_a_named_condition_takes_the_place_of_the_parts_that_it_has():
+    negative = Joint({"text": Label(torch.tensor([7]))})
+    conditions = Conditions(CASCADE, {"negative": negative})
+    assert said(conditions, NEGATIVE) == {"text": [7, 7], "image": [5, 6]}
+    both = Conditions(JOINT, {"negative": negative})
+    assert said(both, Ask(drop=frozenset({"image"}), replace="negative")) == {"text": [7, 7], "image": [-1, -1]}
+
+
+@pytest.mark.parametrize(
+    ("condition", "negative", "message"),
+    [
+        (Label(torch.tensor([1, 2])), torch.zeros(2), "named 'negative' is a Tensor and yours a Label"),
+        (JOINT, Label(torch.tensor([1])), "named 'negative' is a Label and yours a Joint"),
+        (JOINT, Joint({"txt": Label(torch.tensor([1]))}), "unknown part 'txt': did you mean 'text'"),
+        (JOINT, Joint({"text": Vector(torch.zeros(1, 2))}), "different kinds do not stack: Label and Vector"),
+        (torch.zeros(2, 3), torch.zeros(2, 4), r"different shapes do not stack: rows are \[\(3,\), \(4,\)\]"),
+        (Vector(torch.zeros(2, 3)), Vector(torch.zeros(1, 4)), "different schemas do not stack"),
+    ],
+)
+@pytest.mark.parametrize("scale", [0, 4])  # at 0 the user's own is not even read
+def test_a_named_condition_of_another_schema_is_refused(net, x, at, condition, negative, message, scale):
+    with pytest.raises(UsageError, match=message):
+        guide(f"negative({scale})", net, condition, kind="x0", named={"negative": negative})(x[:2], at(1.0))
+
+
+def test_a_condition_without_parts_has_none_to_drop(condition):
+    with pytest.raises(UsageError, match="this guidance drops image, and the condition has no parts: use a Joint"):
+        Conditions(condition, {}).key(Ask(drop=frozenset({"image"})))
+    with pytest.raises(UsageError, match="unknown part 'imgae': did you mean 'image'"):
+        Conditions(JOINT, {}).key(Ask(drop=frozenset({"imgae"})))

@@ -3,6 +3,7 @@ from dataclasses import dataclass, replace
 import pytest
 import torch
 
+from lodestar.conditions import Joint, Vector
 from lodestar.core import Prediction, Step, convert
 from lodestar.errors import UsageError
 from lodestar.guidance import ALL, CFG, Ask, Interval, Negative, Rescale, Rule, guide
@@ -260,3 +261,44 @@ def test_the_bound_rule_is_not_changed(net, x, condition, at):
     before = replace(rule)
     guide(rule, net, condition, kind="x0")(x, at(1.0))
     assert rule == before
+
+
+@dataclass(frozen=True)
+class Edit(Rule):
+    """InstructPix2Pix's two scales, Brooks et al. 2023, arXiv:2211.09800, eq. 3: the image first, then the text."""
+
+    image: float = 1.5
+    text: float = 7.5
+
+    def asks(self, at: Step):
+        return {"null": Ask(drop=ALL), "image": Ask(drop=frozenset({"text"})), "cond": Ask()}
+
+    def __call__(self, view, at):
+        null, image, cond = view["null"], view["image"], view["cond"]
+        return null + self.image * (image - null) + self.text * (cond - image)
+
+
+def test_a_rule_that_drops_by_part_guides_by_each(x, at):
+    """Of a network that is linear in its parts, each scale multiplies its own part."""
+    condition = Joint({"text": Vector(torch.tensor([[1.0], [2], [3], [4]])), "image": Vector(torch.full((4, 1), 10.0))})
+    passes = []
+
+    def net(x, level, c):
+        text, image = c.parts["text"].values, c.parts["image"].values
+        passes.append([tuple(row) for row in torch.cat([text, image], 1).tolist()])
+        return x / 2 + (text + image).reshape(-1, 1, 1)
+
+    g = guide(Edit(), net, condition, kind="x0")
+    p = g(x, at(1.0))
+    assert passes == [[(0, 0)] * 4 + [(0, 10)] * 4 + [(1, 10), (2, 10), (3, 10), (4, 10)]]
+    assert (g.evaluations, g.calls) == (12, 1)
+    expected = x / 2 + (1.5 * 10 + 7.5 * condition.parts["text"].values).reshape(-1, 1, 1)
+    torch.testing.assert_close(p.x0, expected)
+
+
+def test_what_is_always_on_leaves_a_rule_by_part_one_pass_less(x, at):
+    """With the image always on, dropping everything and dropping the text are one prediction."""
+    parts = {"text": Vector(torch.ones(4, 1)), "image": Vector(torch.ones(4, 1))}
+    g = guide(Edit(), lambda x, level, c: x, Joint(parts, frozenset({"image"})), kind="x0")
+    g(x, at(1.0))
+    assert g.evaluations == 8

@@ -5,8 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from lodestar.conditions import Label, LabelSchema
+from lodestar import load
+from lodestar.conditions import ImageSchema, JointSchema, Label, LabelSchema, VectorSchema
 from lodestar.core import Level
+from lodestar.errors import UsageError
 from lodestar.networks.layers import Attention, TransformerBlock
 from lodestar.networks.unet import SIZES, Context, UNet, UNetConfig
 from lodestar.process import Flow
@@ -151,3 +153,123 @@ def test_attention_in_half_precision_on_a_cpu_is_attention(masked):
     torch.testing.assert_close(half.float(), exact, rtol=0.05, atol=0.02)
     other = torch.autograd.grad(half.float().square().sum(), attention.q.weight)[0]
     assert (other - gradient).norm() < 0.05 * gradient.norm()
+
+
+IMAGE, VECTOR = ImageSchema((1, 4, 4)), VectorSchema(5)
+PARTS = {"text": TEXT, "image": IMAGE, "pose": VECTOR, "class": LABEL, "sketch": ImageSchema((2, 16, 16))}
+JOINT = JointSchema(PARTS, dict.fromkeys(PARTS, 0.05) | {"+".join(PARTS): 0.05})
+ONE = {
+    "text": ("a green star", "a red circle"),
+    "image": (torch.full((1, 4, 4), 0.5), torch.eye(4)[None]),
+    "pose": (torch.ones(5), torch.arange(5.0)),
+    "class": ("cat", "owl"),
+    "sketch": (torch.zeros(2, 16, 16), torch.ones(2, 16, 16)),
+}
+
+
+def outputs(network: UNet, condition) -> torch.Tensor:
+    """What the network says of the same noise under each row."""
+    x = noise()[:1].expand(len(condition), -1, -1, -1)
+    return network(x, level(0.5), network.encode(condition))
+
+
+@pytest.fixture(scope="module")
+def joint() -> UNet:
+    return tiny(JOINT).network
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_each_part_of_a_joint_condition_is_read_until_it_is_dropped(joint, name):
+    base = {k: values[0] for k, values in ONE.items()}
+    other = {**base, name: ONE[name][1]}
+    condition = JOINT.encode([base, other, {**base, name: None}])
+    out = outputs(joint, condition)
+    assert (out[0] - out[1]).abs().max() > 1e-3
+    assert (out[0] - out[2]).abs().max() > 1e-3  # a picture of zeros is not the null either
+    dropped = outputs(joint, condition.without({name: torch.ones(B, dtype=torch.bool)}))
+    torch.testing.assert_close(dropped, out[2:].expand(B, -1, -1, -1), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("schema", [IMAGE, VECTOR, VectorSchema(5, "learnt")], ids=["image", "vector", "learnt"])
+def test_images_and_vectors_are_read_alone_as_well(schema):
+    one, two = ONE["image" if schema is IMAGE else "pose"]
+    condition = schema.encode([one, two, None])
+    network = tiny(schema).network
+    out = outputs(network, condition)
+    assert min((out[i] - out[j]).abs().max() for i, j in ((0, 1), (0, 2), (1, 2))) > 1e-3
+    torch.testing.assert_close(outputs(network, condition.null()), out[2:].expand(B, -1, -1, -1))
+
+
+@pytest.mark.parametrize("schema", [IMAGE, VECTOR], ids=["image", "vector"])
+def test_a_null_of_zeros_is_the_network_without_its_condition(schema):
+    network = tiny(schema).network
+    x, null = noise(), schema.encode([None] * B)
+    torch.testing.assert_close(
+        network(x, level(0.5), network.encode(null)), network(x, level(0.5), network.encode(None, B))
+    )
+
+
+def test_an_image_is_laid_over_the_noisy_one_whatever_its_size():
+    beside = UNet(CONFIG, IMAGE).beside
+    torch.nn.init.ones_(beside.conv.weight[:, :1])  # of the picture, not of the channel that says whether there is one
+    corner = torch.zeros(1, 4, 4)
+    corner[0, 0, 0] = 1
+    read = beside(UNet(CONFIG, IMAGE).encode(IMAGE.encode([corner])).images, noise(16)[:1]).abs().sum(1)[0]
+    assert read.shape == (16, 16)
+    assert read[:4, :4].min() > 0.5
+    assert read[8:].max() == read[:, 8:].max() == 0
+
+
+def test_joint_contexts_stack_and_split(joint):
+    rows = [{k: values[i] for k, values in ONE.items()} for i in (0, 1)]
+    one, two = (joint.encode(JOINT.encode([row])) for row in rows)
+    both = Context.cat([one, two])
+    whole = joint.encode(JOINT.encode(rows))
+    for context in (both, both[torch.tensor([0, 1])]):
+        torch.testing.assert_close(context.vector, whole.vector)
+        torch.testing.assert_close(context.tokens, whole.tokens)
+        assert all(torch.equal(a, b) for a, b in zip(context.images, whole.images, strict=True))
+
+
+def test_gradients_reach_every_parameter_of_a_joint_model():
+    network = tiny(replace(JOINT, parts={**PARTS, "pose": VectorSchema(5, "learnt")})).network.train()
+    condition = network.encoder.schema.encode([{k: v[0] for k, v in ONE.items()}, {}, {}])
+    network(noise(), level(0.5), network.encode(condition)).square().mean().backward()
+    assert [n for n, p in network.named_parameters() if p.grad is None] == []
+
+
+def test_a_fresh_network_does_not_read_its_image():
+    """So a model that is given an image to read later starts from what it knew."""
+    torch.manual_seed(0)
+    network = UNet(CONFIG, IMAGE)
+    torch.nn.init.normal_(network.head.weight)
+    out = outputs(network, IMAGE.encode([*ONE["image"], None]))
+    assert out.abs().max() > 0
+    assert torch.equal(out[0], out[1])
+    assert torch.equal(out[0], out[2])
+
+
+@pytest.mark.parametrize("schema", [IMAGE, VECTOR, JOINT], ids=["image", "vector", "joint"])
+def test_a_saved_model_of_every_kind_comes_back(tmp_path, schema):
+    model = tiny(schema, card={"steps": 2})
+    model.save(tmp_path / "m")
+    back = load(tmp_path / "m")
+    assert back.schema == schema
+    full = {k: v[0] for k, v in ONE.items()}
+    condition = schema.encode([full if schema is JOINT else full["image" if schema is IMAGE else "pose"]])
+    assert torch.equal(outputs(back.network, condition), outputs(model.network, condition))
+    assert back.describe()["schema"] == model.describe()["schema"]
+
+
+@pytest.mark.parametrize(
+    ("schema", "condition", "message"),
+    [
+        (TEXT, LABEL.encode(["cat"]), "conditioned on a Text, and this condition is a Label"),
+        (TEXT, replace(TEXT, length=5).encode(["a"]), r"\(length, null token\) \(8, 1\), got \(5, 1\)"),
+        (LABEL, Label(torch.tensor([7])), "classes 0 to 2, got 7"),
+        (None, Label(torch.tensor([0])), "unconditional"),
+    ],
+)
+def test_a_condition_of_another_schema_is_refused(schema, condition, message):
+    with pytest.raises(UsageError, match=message):
+        tiny(schema).network.encode(condition)

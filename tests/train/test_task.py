@@ -7,7 +7,7 @@ import torch
 from squares import SCHEMA, Net, Squares, task
 from torch import nn
 
-from lodestar.conditions import TextSchema, Tokenizer
+from lodestar.conditions import DropRamp, JointSchema, TextSchema, Tokenizer, VectorSchema
 from lodestar.core import KINDS, Prediction
 from lodestar.data import Batch
 from lodestar.errors import UsageError
@@ -124,3 +124,31 @@ def test_min_snr_weighs_an_x0_error_the_same_in_every_kind(kind):
     assert torch.allclose(weighted, level.lam.exp().clamp(max=5.0), rtol=1e-4)
     with pytest.raises(UsageError, match="gamma"):
         MinSNR(kind, float("nan"))
+
+
+def test_a_ramp_drops_by_each_samples_own_level():
+    ramp = DropRamp(0.0, 1.0, (1.0, 1.0001))  # in a flow, sigma/alpha 1 is the middle
+    drawn = draw(task(schema=replace(SCHEMA, drop=ramp)), torch.Size((200, 1, 2, 2)), 0, 0)
+    assert torch.equal(drawn.dropped, drawn.u > 0.5)
+
+
+def test_a_joint_table_drops_parts_together():
+    table = {"colour": 0.1, "text": 0.1, "colour+text": 0.2}
+    parts = {"colour": SCHEMA, "text": TextSchema(tokenizer=Tokenizer.train(["a red square"], 300))}
+    drawn = draw(task(schema=JointSchema(parts, table)), torch.Size((4000, 1, 2, 2)), 0, 0)
+    colour, text = drawn.dropped["colour"], drawn.dropped["text"]
+    for happened, p in ((colour & ~text, 0.1), (text & ~colour, 0.1), (colour & text, 0.2)):
+        assert float(happened.float().mean()) == pytest.approx(p, abs=0.02)
+
+    knows = Knows(lambda x, level: x)
+    one = task(network=knows, schema=JointSchema(parts, table))
+    one.loss(BATCH, 0)
+    drawn = draw(one, BATCH.images.shape, 0, 0)
+    gone = {name: ~part.present for name, part in knows.condition.parts.items()}
+    assert all(torch.equal(gone[name], drawn.dropped[name]) for name in parts)
+    assert torch.equal(one.facts[DROPPED], gone["colour"] | gone["text"])
+
+
+def test_a_schema_that_no_data_has_is_an_error():
+    with pytest.raises(UsageError, match="conditioned on a vector and the data has none"):
+        task(schema=VectorSchema(3)).loss(BATCH, 0)

@@ -1,4 +1,4 @@
-"""What every condition can do, and the coins that drop it.
+"""What every condition can do.
 
 A condition is a frozen dataclass of tensors, batch first. Its null is the condition that says nothing; training puts it
 in the place of a random share of the rows (Ho & Salimans 2022, arXiv:2207.12598, Algorithm 1), so that one network
@@ -16,6 +16,7 @@ from torch import Tensor
 from ..errors import UsageError
 
 C = TypeVar("C", bound="Condition")
+K = TypeVar("K")
 
 
 class Condition(Protocol):
@@ -44,17 +45,21 @@ class Condition(Protocol):
 
     @classmethod
     def cat(cls, parts: Sequence[Self]) -> Self:
-        """The rows of all parts, in order."""
+        """The rows of all parts, in order. Raises UsageError where they are of different schemas."""
         ...
 
 
-def coins(n: int, p: float, generator: torch.Generator | None = None) -> Tensor:
-    """bool [n], each true with probability p on its own: 0 is never and 1 is always, exactly."""
-    if not 0 <= p <= 1:
-        raise UsageError(f"a drop probability lies in [0, 1], got {p}")
-    return torch.rand(n, generator=generator) < p
+def cat(conditions: Sequence[C]) -> C:
+    """The rows of all, which must be of one kind."""
+    kinds = sorted({type(c).__name__ for c in conditions})
+    if len(kinds) > 1:
+        raise UsageError(f"conditions of different kinds do not stack: {' and '.join(kinds)}")
+    return type(conditions[0]).cat(conditions)
 
 
-def drop(condition: C, p: float, generator: torch.Generator | None = None) -> C:
-    """Each row becomes the null with probability p: one coin a sample, thrown in the training step."""
-    return condition.without(coins(len(condition), p, generator))
+def of_kind(condition: object, kind: type[K]) -> K:
+    """The condition, which must be of the kind that a schema is for."""
+    if not isinstance(condition, kind):
+        got = type(condition).__name__
+        raise UsageError(f"this model is conditioned on a {kind.__name__}, and this condition is a {got}")
+    return condition

@@ -9,123 +9,51 @@ The null of a schema is one of
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
-
-import torch
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Any
 
 from ..errors import UsageError, unknown
-from .label import Label
-from .text import Text
-from .tokenizer import NULL, TEXT, Tokenizer
+from .chances import Drop, DropRamp, most
+from .image import ImageSchema
+from .joint import JointSchema, PartSchema
+from .label import LabelSchema
+from .text import TextSchema
+from .tokenizer import Tokenizer
+from .vector import VectorSchema
 
 Value = str | int | None  # what a user asks for: a text, a class by name or number, or the null
+Schema = PartSchema | JointSchema | None  # None: unconditional
+
+KINDS = {cls.kind: cls for cls in (LabelSchema, TextSchema, ImageSchema, VectorSchema, JointSchema)}
 
 
-@dataclass(frozen=True)
-class LabelSchema:
-    """A class of a fixed list."""
-
-    classes: tuple[str, ...]
-    null: Literal["learnt", "zeros"] = "learnt"
-    drop: float = 0.1  # probability; the CFG paper's best were 0.1 and 0.2
-
-    def __post_init__(self) -> None:
-        _check(self.null, ("learnt", "zeros"), self.drop)
-        if not self.classes or len(set(self.classes)) != len(self.classes):
-            raise UsageError("classes must be a list of different names, with at least one in it")
-
-    def encode(self, values: Sequence[Value]) -> Label:
-        """Class names or numbers, also as text, to a condition [B]; None is the null. A name goes before a number.
-
-        Raises UsageError on an unknown class.
-        """
-        return Label(torch.tensor([self._index(v) for v in values], dtype=torch.int64))
-
-    def _index(self, value: Value) -> int:
-        if value is None:
-            return -1
-        if isinstance(value, str) and value in self.classes:
-            return self.classes.index(value)
-        if isinstance(value, str) and not value.isdecimal():
-            raise unknown("class", value, self.classes)
-        if isinstance(value, str | int) and 0 <= int(value) < len(self.classes):
-            return int(value)
-        raise UsageError(f"a class is a name or a number from 0 to {len(self.classes) - 1}, got {value!r}")
+def guidable(schema: Schema, drop: bool | frozenset[str] = True) -> bool:
+    """Whether the model has seen this null in training, of all that can be dropped or of these parts together, so that
+    there is something to guide away from."""
+    if isinstance(schema, JointSchema):
+        parts = frozenset(schema.parts) - schema.always if isinstance(drop, bool) else drop
+        return parts in schema.dropped
+    return schema is not None and most(schema.drop) > 0
 
 
-@dataclass(frozen=True)
-class TextSchema:
-    """A text of at most `length` tokens, the start token included."""
-
-    length: int = 32  # tokens
-    null: Literal["empty", "learnt", "zeros"] = "empty"
-    drop: float = 0.1  # probability; the CFG paper's best were 0.1 and 0.2
-    tokenizer: Tokenizer | None = None  # trained on the captions; kept in a file of its own, beside the schema
-
-    def __post_init__(self) -> None:
-        _check(self.null, ("empty", "learnt", "zeros"), self.drop)
-        if self.length < 2:
-            raise UsageError(f"a text schema needs a length of at least 2 tokens, got {self.length}")
-
-    @property
-    def null_id(self) -> int:
-        """The token that stands for the null: the bare start of a text if the null is the empty text."""
-        return TEXT if self.null == "empty" else NULL
-
-    @property
-    def vocab(self) -> int:
-        """Number of token ids."""
-        return self._tokenizer.size
-
-    def encode(self, values: Sequence[Value]) -> Text:
-        """Texts to a condition [B]; None is the null. Longer texts are cut, with a warning."""
-        rows = [self._ids(v) for v in values]
-        if any(len(r) > self.length for r in rows):
-            # The same words each time, so that Python shows it once and not at every training step.
-            warnings.warn(f"a text of more than {self.length} tokens was cut to {self.length}", stacklevel=2)
-        ids = torch.zeros(len(rows), self.length, dtype=torch.int64)
-        mask = torch.zeros(len(rows), self.length, dtype=torch.bool)
-        for i, row in enumerate(rows):
-            kept = torch.tensor(row[: self.length])
-            ids[i, : len(kept)], mask[i, : len(kept)] = kept, True
-        return Text(ids, mask, self.null_id)
-
-    def unseen(self, text: str) -> list[str]:
-        """The words of a text that no training text had."""
-        return self._tokenizer.unseen(text)
-
-    def _ids(self, value: Value) -> list[int]:
-        if value is None:
-            return [self.null_id]
-        if not isinstance(value, str):
-            raise UsageError(f"a prompt is a text, got {value!r}")
-        return self._tokenizer.encode(value)
-
-    @property
-    def _tokenizer(self) -> Tokenizer:
-        if self.tokenizer is None:
-            raise UsageError("this text schema has no tokenizer: TextSchema(tokenizer=Tokenizer.train(...)) has one")
-        return self.tokenizer
+def singles(schema: Schema) -> tuple[PartSchema, ...]:
+    """The schemas of one kind each that this one is made of."""
+    if isinstance(schema, JointSchema):
+        return tuple(schema.parts.values())
+    return () if schema is None else (schema,)
 
 
-Schema = LabelSchema | TextSchema | None  # None: unconditional
+def tokenizer_in(schema: Schema) -> Tokenizer | None:
+    """The tokenizer of its texts."""
+    return next((s.tokenizer for s in singles(schema) if isinstance(s, TextSchema)), None)
 
 
-def guidable(schema: Schema) -> bool:
-    """Whether the model has seen its null in training, so that there is something to guide away from."""
-    return schema is not None and schema.drop > 0
-
-
-def schema_to_json(schema: Schema) -> dict[str, object] | None:
+def schema_to_json(schema: Schema) -> dict[str, Any] | None:
     """A JSON object with a `kind` tag; a text schema's tokenizer is not in it."""
     if schema is None:
         return None
-    if isinstance(schema, LabelSchema):
-        return {"kind": "label", "classes": list(schema.classes), "null": schema.null, "drop": schema.drop}
-    return {"kind": "text", "length": schema.length, "null": schema.null, "drop": schema.drop}
+    return {"kind": schema.kind, **{f.name: _plain(getattr(schema, f.name)) for f in fields(schema) if f.name != _FILE}}
 
 
 def schema_from_json(data: Mapping[str, object] | None, tokenizer: Tokenizer | None = None) -> Schema:
@@ -134,23 +62,42 @@ def schema_from_json(data: Mapping[str, object] | None, tokenizer: Tokenizer | N
         return None
     if not isinstance(data, Mapping) or "kind" not in data:
         raise UsageError("a schema is null or an object with a 'kind'")
-    fields = {k: v for k, v in data.items() if k != "kind"}
+    kind, given = str(data["kind"]), {k: v for k, v in data.items() if k != "kind"}
+    if kind not in KINDS:
+        raise unknown("condition kind", kind, KINDS)
     try:
-        return _build(str(data["kind"]), fields, tokenizer)
-    except TypeError as error:
+        return _built(KINDS[kind], given, tokenizer)
+    except (TypeError, AttributeError) as error:
         raise UsageError(f"damaged schema: {error}") from None
 
 
-def _build(kind: str, fields: dict, tokenizer: Tokenizer | None) -> Schema:
-    if kind == "label":
-        return LabelSchema(**{**fields, "classes": tuple(fields["classes"])} if "classes" in fields else fields)
-    if kind == "text":
-        return TextSchema(**fields, tokenizer=tokenizer)
-    raise unknown("condition kind", kind, ("label", "text"))
+_FILE = "tokenizer"  # the field that is kept in a file of its own
 
 
-def _check(null: str, nulls: tuple[str, ...], drop: float) -> None:
-    if null not in nulls:
-        raise unknown("null", str(null), nulls)
-    if not 0 <= drop <= 1:
-        raise UsageError(f"a drop probability lies in [0, 1], got {drop}")
+def _plain(value: object) -> object:
+    """A field as JSON values."""
+    if isinstance(value, DropRamp):
+        return _plain(asdict(value))
+    if isinstance(value, Mapping):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, tuple):
+        return list(value)
+    return schema_to_json(value) if isinstance(value, PartSchema) else value
+
+
+def _built(cls: Any, given: dict[str, Any], tokenizer: Tokenizer | None) -> Schema:
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
+    if "drop" in values:
+        values["drop"] = _drop(values["drop"], cls is JointSchema)
+    if "parts" in values:
+        values["parts"] = {name: schema_from_json(part, tokenizer) for name, part in values["parts"].items()}
+    return cls(**values, **({_FILE: tokenizer} if cls is TextSchema else {}))
+
+
+def _drop(value: Any, table: bool = False) -> Mapping[str, Drop] | Drop:
+    """A probability, a ramp, or a table of both."""
+    if not isinstance(value, Mapping):
+        return value
+    if table:
+        return {entry: _drop(each) for entry, each in value.items()}  # type: ignore[misc]
+    return DropRamp(**{**value, "at": tuple(value.get("at", ()))})

@@ -1,7 +1,8 @@
 """The conditions of one batch by what an Ask says of them, and what the network makes of them.
 
 A condition is anything batch first with `len`, `[rows]`, `cat(parts)` and `null()`, or a bare tensor [B, ...] whose
-null is passed by name; what a network's `encode` returns needs the first three.
+null is passed by name; what a network's `encode` returns needs the first three. One that has parts also has `parts`,
+`dropping(drop)`, `null(keep=names)` and `taking(other, names)`.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ class Batched(Protocol):
 
 Values: TypeAlias = Batched | Tensor | None  # None: the network takes no condition
 Encode: TypeAlias = Callable[[Values], Values]
+Drop: TypeAlias = bool | frozenset[str]
 
 
 class Conditions:
@@ -38,15 +40,29 @@ class Conditions:
 
     def key(self, ask: Ask) -> Ask:
         """The ask without its rows; to drop what says nothing is to ask nothing special."""
-        return Ask(drop=ask.drop and not self._empty, replace=ask.replace)
+        drop = ask.drop and _dropping(self._condition, ask.drop)
+        return Ask(drop=drop if drop and (ask.replace or not self._empty) else False, replace=ask.replace)
 
     def of(self, ask: Ask, n: int) -> Values:
         """The condition [n, ...] that this ask means; a named one of length 1 serves every sample."""
-        name = ask.replace or ("null" if ask.drop and "null" in self.named else None)
-        if name is not None:
-            return _spread(self._find(name), n, name)
-        condition = _spread(self._condition, n, "the condition")
-        return _null(condition) if ask.drop else condition
+        found = _spread(self._condition, n, "the condition")
+        if ask.replace:
+            found = self._replaced(found, ask.replace, n)
+        drop = ask.drop and _dropping(found, ask.drop)
+        if drop and "null" in self.named:
+            return self._replaced(found, "null", n, drop)
+        return _null(found, drop) if drop else found
+
+    def _replaced(self, found: Values, name: str, n: int, drop: Drop | None = None) -> Values:
+        """The condition of this name, or its parts (these, or all that it has), in the place of those found."""
+        other = _spread(self._find(name), n, name)
+        kinds = ["Tensor" if isinstance(v, Tensor) else type(v).__name__ for v in (other, found)]
+        if found is not None and kinds[0] != kinds[1]:
+            raise UsageError(f"the condition named '{name}' is a {kinds[0]} and yours a {kinds[1]}: give the same kind")
+        if hasattr(found, "taking"):
+            return found.taking(other, drop)  # type: ignore[union-attr]
+        _join([found, other])  # of one schema, or else it raises
+        return other
 
     def _find(self, name: str) -> Values:
         if name not in self.named:
@@ -84,10 +100,21 @@ def _says_nothing(condition: Values) -> bool:
     return condition is None or (isinstance(present, Tensor) and not bool(present.any()))
 
 
-def _null(condition: Values) -> Values:
+def _dropping(condition: Values, drop: Drop) -> Drop:
+    """What of the condition is dropped: the names of its parts, or all of it where it has none."""
+    if hasattr(condition, "dropping"):
+        return condition.dropping(drop)  # type: ignore[union-attr]
+    if not isinstance(drop, bool):
+        raise UsageError(f"this guidance drops {', '.join(sorted(drop))}, and the condition has no parts: use a Joint")
+    return drop
+
+
+def _null(condition: Values, drop: Drop) -> Values:
     if isinstance(condition, Tensor):
         raise UsageError("a tensor condition does not know its null: pass named={'null': ...} to guide")
-    return None if condition is None else cast("Values", condition.null())  # type: ignore[attr-defined]
+    if condition is None:
+        return None
+    return condition.null() if drop is True else condition.null(keep=condition.parts.keys() - drop)  # type: ignore
 
 
 def _spread(values: Values, n: int, what: str) -> Values:
@@ -104,6 +131,12 @@ def _join(parts: Sequence[Values]) -> Values:
     if any(p is None for p in parts):
         raise UsageError("some of the conditions are None and some are not: give the user's own condition as well")
     if isinstance(parts[0], Tensor):
-        return torch.cat(cast("list[Tensor]", parts))
+        return _stacked(cast("list[Tensor]", parts))
     batches = cast("Sequence[Batched]", parts)
     return type(batches[0]).cat(batches)
+
+
+def _stacked(parts: list[Tensor]) -> Tensor:
+    if len(shapes := {tuple(p.shape[1:]) for p in parts}) > 1:
+        raise UsageError(f"conditions of different shapes do not stack: rows are {sorted(shapes)}")
+    return torch.cat(parts)

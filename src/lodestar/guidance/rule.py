@@ -24,7 +24,7 @@ from ..core import Prediction, Step
 from ..errors import UsageError
 from ..expression import Call
 
-ALL = True  # what an Ask drops: all that the condition says
+ALL = True  # what an Ask drops: all that the condition says, but for what is always on
 
 R = TypeVar("R", bound="type[Rule]")
 
@@ -36,8 +36,8 @@ class Ask:
     Two asks are equal when they want the same prediction, be it for other rows.
     """
 
-    drop: bool = False  # the null in place of the condition
-    replace: str | None = None  # the condition of this name in place of the user's
+    drop: bool | frozenset[str] = False  # the null in place of the condition, or of its parts of these names
+    replace: str | None = None  # the condition of this name in place of the user's, or of the parts that it has
     rows: Tensor | None = field(default=None, compare=False)  # bool [B] or []; None: all. What is not asked reads as 0
 
 

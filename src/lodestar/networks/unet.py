@@ -1,4 +1,5 @@
-"""A U-Net for 16 to 64 pixels: text by cross-attention, labels and noise level by modulation.
+"""A U-Net for 16 to 64 pixels: text by cross-attention, labels, vectors and noise level by modulation, images by
+convolution beside the noisy picture.
 
 Raw network: F(x, level, context) -> [B, C, H, W] in whatever kind the model declares. Each level of the U-Net halves
 the side; the lower ones may hold transformer blocks, where pixels are few and thinking is cheap.
@@ -13,7 +14,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..conditions import Condition, Label, LabelSchema, Schema, Text, TextSchema
+from ..conditions import (
+    Condition,
+    Image,
+    ImageSchema,
+    Joint,
+    JointSchema,
+    Label,
+    LabelSchema,
+    Schema,
+    Text,
+    TextSchema,
+    Vector,
+    VectorSchema,
+    singles,
+)
 from ..core import Level
 from ..errors import UsageError
 from .layers import LevelEmbedding, ResBlock, SpatialTransformer, _groups
@@ -63,17 +78,33 @@ class Context:
     vector: Tensor  # [B, D]
     tokens: Tensor | None = None  # [B, T, D]
     mask: Tensor | None = None  # [B, T], True: a token
+    images: tuple[Tensor, ...] = ()  # [B, C + 1, h, w] each, of their own sizes; the last channel: 1 where there is one
 
     def __len__(self) -> int:
         return len(self.vector)
 
     def __getitem__(self, rows: Tensor | slice) -> Context:
-        return Context(*(None if f is None else f[rows] for f in (self.vector, self.tokens, self.mask)))  # type: ignore[arg-type]
+        tokens, mask = (None if f is None else f[rows] for f in (self.tokens, self.mask))
+        return Context(self.vector[rows], tokens, mask, tuple(image[rows] for image in self.images))
 
     @staticmethod
     def cat(parts: Sequence[Context]) -> Context:
-        fields = zip(*((p.vector, p.tokens, p.mask) for p in parts), strict=True)
-        return Context(*(None if f[0] is None else torch.cat(f) for f in fields))  # type: ignore[arg-type]
+        """The rows of all parts, in order."""
+        tokens, mask = _stacked([p.tokens for p in parts], 0), _stacked([p.mask for p in parts], 0)
+        images = zip(*(p.images for p in parts), strict=True)
+        return Context(torch.cat([p.vector for p in parts]), tokens, mask, tuple(map(torch.cat, images)))
+
+    @staticmethod
+    def join(parts: Sequence[Context]) -> Context:
+        """What several conditions of the same samples say: vectors add up, tokens and images stand side by side."""
+        tokens, mask = _stacked([p.tokens for p in parts], 1), _stacked([p.mask for p in parts], 1)
+        vector = torch.stack([p.vector for p in parts]).sum(0)
+        return Context(vector, tokens, mask, tuple(image for p in parts for image in p.images))
+
+
+def _stacked(parts: Sequence[Tensor | None], axis: int) -> Tensor | None:
+    some = [p for p in parts if p is not None]
+    return torch.cat(some, axis) if some else None
 
 
 class Encoder(nn.Module):
@@ -87,13 +118,32 @@ class Encoder(nn.Module):
         if isinstance(schema, TextSchema):
             self.tower = TextTower(config.tower)
             self.pool = nn.Linear(config.tower.dim, config.vector)
+        if isinstance(schema, VectorSchema):
+            self.linear = nn.Linear(schema.dim, config.vector)
+            self.null = nn.Parameter(torch.zeros(config.vector)) if schema.null == "learnt" else None
+        if isinstance(schema, JointSchema):
+            self.parts = nn.ModuleList(Encoder(config, part) for part in schema.parts.values())
 
     def forward(self, condition: Condition | None, n: int = 1) -> Context:
+        """Raises UsageError for a condition of another schema."""
+        if condition is not None:
+            self._check(condition)
         if isinstance(condition, Label):
             return Context(self._labels(condition.index))
         if isinstance(condition, Text):
             return self._text(condition)
+        if isinstance(condition, Vector):
+            return Context(self._vector(condition))
+        if isinstance(condition, Image):
+            return self._image(condition)
+        if isinstance(condition, Joint):
+            return self._joint(condition)
         return Context(torch.zeros(n, self.vector, device=next(self.parameters(), torch.empty(0)).device))
+
+    def _check(self, condition: Condition) -> None:
+        if self.schema is None:
+            raise UsageError(f"this network is unconditional, and the condition is a {type(condition).__name__}")
+        self.schema.check(condition)
 
     def _labels(self, index: Tensor) -> Tensor:
         vector = self.labels(index.where(index >= 0, len(self.labels.weight) - 1))
@@ -107,15 +157,29 @@ class Encoder(nn.Module):
             vector, tokens = vector * text.present[:, None], tokens * text.present[:, None, None]
         return Context(vector, tokens, text.mask)
 
+    def _vector(self, condition: Vector) -> Tensor:
+        there = condition.present[:, None]
+        vector = self.linear(condition.values)  # its bias tells a vector of zeros from the null
+        return vector * there if self.null is None else torch.where(there, vector, self.null.to(vector))
+
+    def _image(self, condition: Image) -> Context:
+        values, there = condition.values, condition.present[:, None, None, None]
+        channel = there.to(values).expand(-1, 1, *values.shape[2:])
+        return Context(values.new_zeros(len(values), self.vector), images=(torch.cat([values * there, channel], 1),))
+
+    def _joint(self, condition: Joint) -> Context:
+        names = self.schema.parts  # type: ignore[union-attr]  # a joint condition is of a joint schema
+        return Context.join([part(condition.parts[k]) for k, part in zip(names, self.parts, strict=True)])
+
     def _null_is(self, null: str) -> bool:
-        return self.schema is not None and self.schema.null == null
+        return getattr(self.schema, "null", None) == null
 
 
 class UNet(nn.Module):
     def __init__(self, config: UNetConfig, schema: Schema = None) -> None:
         super().__init__()
         self.config, c = config, config
-        text = c.tower.dim if isinstance(schema, TextSchema) else None
+        text = c.tower.dim if any(isinstance(s, TextSchema) for s in singles(schema)) else None
         self.encoder = Encoder(c, schema)
         self.level = LevelEmbedding(c.vector)
         pixels = c.in_channels * c.patch**2
@@ -134,6 +198,8 @@ class UNet(nn.Module):
         self.head = nn.Conv2d(before, pixels, 3, padding=1)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
+        seen = sum(s.shape[0] + 1 for s in singles(schema) if isinstance(s, ImageSchema)) * c.patch**2
+        self.beside = _Beside(c, seen) if seen else None
 
     def encode(self, condition: Condition | None, n: int = 1) -> Context:
         """The condition as this network reads it; None is the unconditional model's, for n samples."""
@@ -146,6 +212,8 @@ class UNet(nn.Module):
             )
         vector = self.level(level) + context.vector  # [B, D]
         h = self.stem(F.pixel_unshuffle(x, self.config.patch))  # [B, C0, H/p, W/p]
+        if self.beside is not None and context.images:
+            h = h + self.beside(context.images, x)
         skips = []
         for shrink, stage in zip(self.shrink, self.down, strict=True):
             h = stage(shrink(h), vector, context)  # [B, Ci, H/2^i, W/2^i]
@@ -155,6 +223,31 @@ class UNet(nn.Module):
             h = F.interpolate(grow(h), scale_factor=2.0)
             h = stage(torch.cat([h, skips.pop()], 1), vector, context)
         return F.pixel_shuffle(self.head(F.silu(self.norm(h))), self.config.patch)  # [B, C, H, W]
+
+
+class _Beside(nn.Module):
+    """The stem's share for the channels of images that stand beside the noisy one: with it, one convolution over all.
+
+    Zero at the start, as in InstructPix2Pix (Brooks et al. 2023, arXiv:2211.09800, sec. 3.2): a network that is given
+    an image to read starts from what it knew. Without a bias, so that the null, which is zeros, adds nothing.
+    """
+
+    def __init__(self, c: UNetConfig, channels: int) -> None:
+        super().__init__()
+        self.patch = c.patch
+        self.conv = nn.Conv2d(channels, c.channels[0], 3, padding=1, bias=False)
+        nn.init.zeros_(self.conv.weight)
+
+    def forward(self, images: Sequence[Tensor], x: Tensor) -> Tensor:
+        beside = torch.cat([_resized(i, x) for i in images], 1).to(x)  # [B, Ci, H, W]
+        return self.conv(F.pixel_unshuffle(beside, self.patch))  # [B, C0, H/p, W/p]
+
+
+def _resized(image: Tensor, x: Tensor) -> Tensor:
+    """The image at the size of x."""
+    if image.shape[2:] == x.shape[2:]:
+        return image
+    return F.interpolate(image, x.shape[2:], mode="bilinear", antialias=True)
 
 
 class _Stage(nn.Module):

@@ -3,7 +3,7 @@
 Denoising, Ho & Salimans 2022 (arXiv:2207.12598), Algorithm 1, for any process and any kind of network:
 
     u ~ density,  eps ~ N(0, I),  x = alpha x0 + sigma eps
-    c <- null with the schema's drop probability, one coin a sample
+    c <- null with the schema's drop probability at that level, one coin a sample
     loss = weight(level) mean_pixels (F(x, level, c) - target)^2,   target = eps, v, x0 or flow
 """
 
@@ -16,7 +16,20 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from ..conditions import Condition, Label, LabelSchema, Schema, TextSchema, coins
+from ..conditions import (
+    Condition,
+    Dropped,
+    JointSchema,
+    Label,
+    LabelSchema,
+    PartSchema,
+    Schema,
+    TextSchema,
+    anything,
+    fallen,
+    rates,
+    without,
+)
 from ..core import Kind, Level, Prediction, generator
 from ..data import Batch
 from ..errors import UsageError
@@ -64,8 +77,8 @@ class Denoising:
         condition = condition_of(batch, self.schema)
         self.facts = {NOISE: level.noise_to_signal}
         if condition is not None:
-            condition = condition.without(drawn.dropped)
-            self.facts = {NOISE: level.noise_to_signal, DROPPED: drawn.dropped}
+            condition = without(condition, drawn.dropped)
+            self.facts = {NOISE: level.noise_to_signal, DROPPED: anything(drawn.dropped, len(condition))}
         return self.error(batch.images, drawn.eps, level, condition)
 
     def error(self, images: Tensor, eps: Tensor, level: Level, condition: Condition | None) -> Tensor:
@@ -86,21 +99,27 @@ class Drawn:
     """What chance decides of a batch."""
 
     u: Tensor  # [B], float64
-    dropped: Tensor  # bool [B]
+    dropped: Dropped  # bool [B], or by part
     eps: Tensor  # [B, C, H, W]
 
 
 def draw(task: Denoising, shape: torch.Size, step: int, first: int) -> Drawn:
     """One generator for each sample: a function of (seed, step, place in the step's batch)."""
-    p = task.schema.drop if task.schema else 0.0
     chances = [generator(task.seed, _DRAWS, step, first + i) for i in range(shape[0])]
     u = torch.cat([task.density.sample(1, task.process, g) for g in chances])
-    dropped = torch.cat([coins(1, p, g) for g in chances])
+    coin = torch.cat([torch.rand(1, generator=g) for g in chances])
+    dropped = fallen(coin, rates(task.schema.drop if task.schema else 0.0, task.process.level(u)))
     return Drawn(u, dropped, torch.stack([torch.randn(shape[1:], generator=g) for g in chances]))
 
 
 def condition_of(batch: Batch, schema: Schema) -> Condition | None:
     """The condition [B] that a schema makes of a batch. Raises UsageError if the data has no such thing."""
+    return None if schema is None else _condition(batch, schema)
+
+
+def _condition(batch: Batch, schema: PartSchema | JointSchema) -> Condition:
+    if isinstance(schema, JointSchema):
+        return schema.join({name: _condition(batch, part) for name, part in schema.parts.items()})
     if isinstance(schema, TextSchema):
         if batch.texts is None:
             raise UsageError("the model is conditioned on text and the data has no captions: give captioned images")
@@ -109,7 +128,8 @@ def condition_of(batch: Batch, schema: Schema) -> Condition | None:
         if batch.labels is None:
             raise UsageError("the model is conditioned on classes and the data has none: give images in class folders")
         return Label(batch.labels)
-    return None
+    mend = "train with a loop of your own and lodestar.drop"
+    raise UsageError(f"the model is conditioned on a {schema.kind} and the data has none: {mend}")
 
 
 def facts(task: Task) -> Mapping[str, Tensor]:

@@ -70,8 +70,8 @@ def draw(index: Ints, held_out: bool = False, alone: Floats | float = 0.0) -> Sc
     radius = _radii(index, count)
     centre = _layout(index, count, radius)
     order = _reading(centre, count)
-    shape, colour, radius = (np.take_along_axis(a, order, 1) for a in (shape, colour, radius))
-    centre = np.take_along_axis(centre, order[..., None], 1)
+    rows = np.arange(len(index))[:, None]
+    shape, colour, radius, centre = shape[rows, order], colour[rows, order], radius[rows, order], centre[rows, order]
     return Scenes(index, count, shape, colour, radius, centre, _choose(index, 1, len(BACKGROUNDS)))
 
 
