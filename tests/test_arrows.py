@@ -24,6 +24,7 @@ ROOMS = {
     "data": NOUNS | {"conditions"},
 }
 ROOMS["request"] = NOUNS | {"conditions", "guidance", "process", "samplers"}
+ROOMS["figure"] = ROOMS["request"] | {"expression", "oracle"}
 ROOMS["result"] = NOUNS | {"conditions", "files", "pictures"}
 ROOMS["start"] = NOUNS | {"pictures", "samplers"}
 ROOMS["job"] = ROOMS["request"] | {"pictures", "request", "start", "version"}
@@ -37,7 +38,7 @@ LEAVES = {"cli", "__init__", "__main__"}  # may import everything
 # Packages that belong to certain rooms; the heavy ones are imported inside the function that needs them.
 LIGHT = {"rich": {"cli", "train"}, "tyro": {"cli"}, "PIL": {"pictures", "data"}}
 HEAVY = {"datasets": {"data"}, "accelerate": {"train"}, "tensorboard": {"train"}, "tokenizers": {"conditions"}}
-HEAVY |= {"transformers": {"conditions"}, "diffusers": {"adapters"}}
+HEAVY |= {"transformers": {"conditions"}, "diffusers": {"adapters"}, "matplotlib": {"figure"}}
 
 
 def files() -> list[Path]:

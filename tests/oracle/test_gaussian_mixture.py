@@ -2,14 +2,15 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
-from lodestar.core import KINDS, Kind, convert
+from lodestar.core import KINDS, Kind, Level, convert
 from lodestar.errors import UsageError
-from lodestar.oracle import GaussianMixture
+from lodestar.oracle import CLEAN, GaussianMixture
 from lodestar.process import Cosine, Flow
 
 
@@ -41,6 +42,48 @@ def test_eps_is_the_score() -> None:
     (score,) = torch.autograd.grad(ORACLE.log_density(x, LEVELS, LABELS).sum(), x)
     eps = ORACLE(X, LEVELS, Label(LABELS)).eps
     assert torch.allclose(eps, -LEVELS.sigma[:, None] * score)
+    assert torch.allclose(ORACLE.score(X, LEVELS, LABELS), score)
+
+
+def test_the_score_of_the_data_themselves() -> None:
+    x = X.clone().requires_grad_()
+    (score,) = torch.autograd.grad(ORACLE.log_density(x, labels=LABELS).sum(), x)
+    assert torch.allclose(ORACLE.score(X, CLEAN, LABELS), score)
+
+
+def branches(depth: int, pos: tuple[float, float], angle: float) -> list[tuple[float, np.ndarray, np.ndarray]]:
+    """Weight, mean and covariance of the components of a tree of thin branches, as those of EDM2's toy example are."""
+    if depth == 4:
+        return []
+    along, length = np.array([np.cos(angle), np.sin(angle)]), 0.4 * 0.8**depth
+    across = np.array([-along[1], along[0]])
+    spread = (0.06 * length) ** 2 * np.outer(along, along) + (0.004) ** 2 * np.outer(across, across)
+    own = [(length * 0.5**depth, pos + along * length * t, spread) for t in np.linspace(0.1, 0.9, 5)]
+    children = (branches(depth + 1, pos + along * length, angle + turn * 0.7**depth) for turn in (1, -1))
+    return own + [component for child in children for component in child]
+
+
+@pytest.mark.parametrize("sigma", [0.0, 0.01, 0.3, 5.0])
+def test_density_and_score_are_those_of_edm2s_toy_example(sigma: float) -> None:
+    """Karras et al. 2024, arXiv:2406.02507, appendix: p(x; sigma) = sum phi N(x; mu, Sigma + sigma^2 I) / sum phi, and
+    score = sum phi N (Sigma + sigma^2 I)^{-1} (mu - x) / sum phi N, computed here as they stand."""
+    phi, mu, cov = (np.stack(part) for part in zip(*branches(0, (0.0, 0.0), 0.8), strict=True))
+    points = mu[::7] + 0.005 * np.random.default_rng(0).standard_normal(mu[::7].shape)
+    densities, scores = [], []
+    for x in points:
+        star = cov + sigma**2 * np.eye(2)
+        pull = np.stack([np.linalg.solve(s, m - x) for s, m in zip(star, mu, strict=True)])
+        n = np.exp(-0.5 * ((mu - x) * pull).sum(1)) / np.sqrt((2 * np.pi) ** 2 * np.linalg.det(star))
+        densities.append((phi * n).sum() / phi.sum())
+        scores.append((phi * n) @ pull / (phi * n).sum())
+
+    oracle = GaussianMixture(*(torch.tensor(v) for v in (phi, mu, cov)), torch.zeros(len(phi), dtype=torch.int64))
+    one, zero = torch.ones((), dtype=torch.float64), torch.zeros((), dtype=torch.float64)
+    level, x = Level(one, one * sigma, zero, one), torch.tensor(points)
+    score = torch.tensor(np.stack(scores))
+    assert torch.allclose(oracle.log_density(x, level).exp(), torch.tensor(densities), rtol=1e-6, atol=0)
+    assert torch.allclose(oracle.score(x, level), score, rtol=1e-6, atol=1e-6 * float(score.abs().max()))
+    assert torch.allclose(oracle(x, level).x0, x + sigma**2 * score, rtol=1e-6, atol=1e-6)
 
 
 def test_x0_and_eps_make_x() -> None:
@@ -101,6 +144,17 @@ def test_sample_moments(label: int) -> None:
     second = torch.einsum("k,kde->de", w, ORACLE.covariances + ORACLE.means[:, :, None] * ORACLE.means[:, None])
     assert torch.allclose(x.mean(0), mean, atol=0.03)
     assert torch.allclose(x.T @ x / n, second, atol=0.06)
+
+
+def test_samples_at_a_level_are_noised_ones() -> None:
+    n, level = 40_000, Flow().level(torch.tensor(0.4))
+    x = ORACLE.sample(n, seeded(4), level=level)
+    mean = ORACLE.weights @ ORACLE.means
+    second = torch.einsum(
+        "k,kde->de", ORACLE.weights, ORACLE.covariances + ORACLE.means[:, :, None] * ORACLE.means[:, None]
+    )
+    assert torch.allclose(x.mean(0), level.alpha * mean, atol=0.03)
+    assert torch.allclose(x.T @ x / n, level.alpha**2 * second + level.sigma**2 * torch.eye(3), atol=0.06)
 
 
 def test_sample_gives_each_row_its_label() -> None:

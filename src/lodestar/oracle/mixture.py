@@ -1,4 +1,4 @@
-"""Gaussian mixtures: data whose exact denoiser is known. The truth that everything else is measured against.
+"""Gaussian mixtures in any dimension: data whose exact denoiser, score and density are known.
 
 Component k has weight w_k, mean m_k, covariance C_k and a class. At a level, x = alpha x0 + sigma eps has density
 sum_k w_k N(alpha m_k, V_k) with V_k = alpha^2 C_k + sigma^2 I, and
@@ -6,8 +6,9 @@ sum_k w_k N(alpha m_k, V_k) with V_k = alpha^2 C_k + sigma^2 I, and
     E[x0 | x, k]  = m_k + alpha C_k V_k^{-1} (x - alpha m_k)
     E[eps | x, k] = sigma V_k^{-1} (x - alpha m_k)
 
-averaged over the responsibilities p(k | x). Both are exact at alpha = 0 and at sigma = 0; conditioning on a class keeps
-its components only. All in float64.
+averaged over the responsibilities p(k | x), and the score is grad log p(x) = -E[V_k^{-1} (x - alpha m_k) | x]. All are
+exact at alpha = 0 and at sigma = 0; conditioning on a class keeps its components only. All in float64.
+With alpha = 1 these are the formulas of EDM2's toy example (Karras et al. 2024, arXiv:2406.02507, appendix).
 """
 
 from __future__ import annotations
@@ -20,8 +21,11 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from .core import Kind, Level, Prediction
-from .errors import UsageError
+from ..core import Kind, Level, Prediction
+from ..errors import UsageError
+
+_ONE, _ZERO = torch.ones((), dtype=torch.float64), torch.zeros((), dtype=torch.float64)
+CLEAN = Level(_ONE, _ZERO, _ZERO, _ZERO)  # the data themselves
 
 
 class Labels(Protocol):
@@ -65,13 +69,15 @@ class GaussianMixture:
 
     def __call__(self, x: Tensor, level: Level, condition: Labels | None = None) -> Prediction:
         """E[x0 | x, c] and E[eps | x, c], each shaped as x and float64; no condition is the null for all."""
-        log_p, white = self._components(x, level, None if condition is None else condition.index)
-        r = log_p.softmax(1)  # [B, K]
-        y = torch.einsum("bk,kde,bke->bkd", r, self.axes, white)  # r V^{-1} (x - alpha m)
+        r, y = self._pulls(x, level, None if condition is None else condition.index)
         pull = torch.einsum("kde,bke->bd", self.covariances, y)
         a = level.like(y[:, 0])
         x0, eps = r @ self.means + a.alpha * pull, a.sigma * y.sum(1)
         return Prediction(x0.reshape(x.shape), eps.reshape(x.shape))
+
+    def score(self, x: Tensor, level: Level = CLEAN, labels: Tensor | None = None) -> Tensor:
+        """grad log p(x | c) = -eps / sigma, shaped as x and float64; finite at sigma = 0 too. Labels as in `sample`."""
+        return -self._pulls(x, level, labels)[1].sum(1).reshape(x.shape)
 
     def as_network(self, kind: Kind) -> Callable[..., Tensor]:
         """The raw network of this kind that would be exact: (x, level, condition=None) -> [B, ...]."""
@@ -81,16 +87,31 @@ class GaussianMixture:
 
         return network
 
-    def sample(self, n: int, generator: torch.Generator, labels: Tensor | None = None) -> Tensor:
-        """x0 [n, D], each of its own label (int64 [n]; -1 and None: any class)."""
+    def sample(self, n: int, generator: torch.Generator, labels: Tensor | None = None, level: Level = CLEAN) -> Tensor:
+        """x [n, D] at a level, or one level a row, each of its own label (int64 [n]; -1 and None: any class)."""
         prior = self._prior(labels).expand(n, -1).exp()
         k = torch.multinomial(prior, 1, generator=generator).squeeze(1)
         z = torch.randn(n, self.means.shape[1], generator=generator, dtype=torch.float64)
-        return self.means[k] + torch.einsum("bde,be->bd", self.axes[k], self.variances[k].sqrt() * z)
+        a = level.like(z)
+        std = (a.alpha**2 * self.variances[k] + a.sigma**2).sqrt()
+        return a.alpha * self.means[k] + torch.einsum("bde,be->bd", self.axes[k], std * z)
 
-    def log_density(self, x: Tensor, level: Level, labels: Tensor | None = None) -> Tensor:
+    def log_density(self, x: Tensor, level: Level = CLEAN, labels: Tensor | None = None) -> Tensor:
         """log p(x | c) [B] at a level, or at one level a row; labels as in `sample`."""
         return self._components(x, level, labels)[0].logsumexp(1)
+
+    def of(self, labels: Tensor) -> Tensor:
+        """bool [..., K]: the components of each label [...]. Raises UsageError on a class that there is not."""
+        kept = (labels[..., None] < 0) | (labels[..., None] == self.classes)
+        if not bool(kept.any(-1).all()):
+            raise UsageError(f"the mixture has classes {sorted(set(self.classes.tolist()))}, got {labels.tolist()}")
+        return kept
+
+    def _pulls(self, x: Tensor, level: Level, labels: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The responsibilities r [B, K], and r V_k^{-1} (x - alpha m_k) [B, K, D]."""
+        log_p, white = self._components(x, level, labels)
+        r = log_p.softmax(1)
+        return r, torch.einsum("bk,kde,bke->bkd", r, self.axes, white)
 
     def _components(self, x: Tensor, level: Level, labels: Tensor | None) -> tuple[Tensor, Tensor]:
         """log p(k, x | c) [B, K], and V_k^{-1} (x - alpha m_k) [B, K, D] in the components' own axes."""
@@ -106,7 +127,4 @@ class GaussianMixture:
         log_w = self.weights.log()[None]
         if labels is None:
             return log_w
-        kept = (labels[:, None] < 0) | (labels[:, None] == self.classes)
-        if not bool(kept.any(1).all()):
-            raise UsageError(f"the mixture has classes {sorted(set(self.classes.tolist()))}, got {labels.tolist()}")
-        return log_w.masked_fill(~kept, -math.inf).log_softmax(1)
+        return log_w.masked_fill(~self.of(labels), -math.inf).log_softmax(1)

@@ -1,0 +1,143 @@
+"""The CFG paper's Figure 2, and what it does not show. Ho & Salimans 2022, arXiv:2207.12598.
+
+Three Gaussians at the corners of a triangle, a class each; the figure has the tilted conditionals
+p(x | c)^scale p(x)^(1 - scale) at growing scale. Those are what guidance is said to aim at. Here samplers that follow a
+rule stand beside them, with the distance between the two. Neither the paper's scales nor its spread are printed: ours.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from ..conditions import Label
+from ..core import Denoise, Level, Noise, Prediction, Step, generator
+from ..errors import UsageError, unknown
+from ..expression import parse_call, show
+from ..guidance import Rule, guide
+from ..oracle import WRONG, Distance, GaussianMixture, Tilted, distance, own_fields, sliced_w1
+from ..process import Cosine, levels
+from ..samplers import Sampler
+
+CLASSES = 3
+STD = 0.5  # of each Gaussian; the corners are at distance 1 from the middle
+FLOORS = 8  # how often the targets are drawn again to see what exact samples show
+
+
+class Denoiser(Protocol):
+    """A network for the mixture, exact or not."""
+
+    def __call__(self, x: Tensor, level: Level, condition: Label | None = None) -> Prediction: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Aim:
+    """What a rule aims at, by class, in exact samples."""
+
+    rule: Rule
+    scale: float  # of the rule
+    targets: Sequence[Tilted]  # [C]
+    points: Tensor  # [C, n, 2] of the targets
+    true: Tensor  # [C, n, 2] of the conditionals
+    floor: float  # the sliced W1 of `points` from as many more of the same, the mean of FLOORS
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """What a sampler draws at a scale; distances are sliced W1, the mean over classes."""
+
+    sampler: str
+    aim: Aim
+    points: Tensor  # [C, n, 2]
+    evaluations: float  # network rows per sample
+    to_target: Distance
+    to_conditional: Distance  # the true one, whatever the denoiser takes for it
+
+
+def triangle() -> GaussianMixture:
+    angle = math.pi / 2 + torch.arange(CLASSES, dtype=torch.float64) * (2 * math.pi / CLASSES)
+    means = torch.stack([angle.cos(), angle.sin()], 1)
+    spread = STD**2 * torch.eye(2, dtype=torch.float64).expand(CLASSES, 2, 2)
+    return GaussianMixture(torch.ones(CLASSES), means, spread, torch.arange(CLASSES))
+
+
+def denoiser(text: str, mixture: GaussianMixture) -> Denoiser:
+    """The denoiser that a text such as "exact" or "undertrained(share=0.3)" names.
+
+    Raises UsageError, in one line, on an unknown name (with the nearest) and on what the denoiser cannot be.
+    """
+    call = parse_call(text)
+    if call.name == "exact":
+        call.bind([])
+        return mixture
+    if call.name not in WRONG:
+        raise unknown("denoiser", call.name, ["exact", *WRONG])
+    given: dict[str, Any] = dict(call.bind(own_fields(call.name)))
+    for name, value in given.items():
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise UsageError(f"{name} of {call.name} must be a number, got {show(value)}")
+    return WRONG[call.name](mixture, **given)
+
+
+def aim(mixture: GaussianMixture, rule: Rule, scale: float, n: int, seed: int) -> Aim:
+    """What a rule of this scale is said to aim at, in n samples of each class.
+
+    It is away from all classes, or from the next one where the rule asks for another condition, as `negative` does.
+    """
+    away = [(c + 1) % CLASSES if _named(rule) else -1 for c in range(CLASSES)]
+    targets = [Tilted(mixture, c, scale, away[c]) for c in range(CLASSES)]
+    points, *others = (_exact(targets, n, seed, k) for k in range(1 + FLOORS))
+    floor = sum(float(sliced_w1(a, b)) for each in others for a, b in zip(points, each, strict=True)) / CLASSES / FLOORS
+    labels = torch.arange(CLASSES).repeat_interleave(n)
+    true = mixture.sample(len(labels), generator(seed, _TRUE), labels).reshape(CLASSES, n, 2)
+    return Aim(rule, scale, targets, points, true, floor)
+
+
+def panel(network: Denoiser, name: str, sampler: Sampler, aim: Aim, steps: int, seed: int) -> Panel:
+    """What this sampler draws by the rule in so many steps, as many samples as the aim has."""
+    n = aim.points.shape[1]
+    labels = Label(torch.arange(CLASSES).repeat_interleave(n))
+    after = Label((labels.index + 1) % CLASSES)
+    guided = guide(aim.rule, network, labels, named=dict.fromkeys(_named(aim.rule), after))
+    points = _sampled(guided, sampler, steps, Together(range(seed, seed + len(labels)))).reshape(CLASSES, n, 2)
+    to_target, to_conditional = (_apart(points, exact, seed) for exact in (aim.points, aim.true))
+    return Panel(name, aim, points, guided.evaluations / len(labels), to_target, to_conditional)
+
+
+@dataclass(frozen=True)
+class Together(Noise):
+    """The noise of all samples from one generator a draw: thousands of points in the plane need none of their own."""
+
+    def normal(self, step: int, part: int, shape: Sequence[int], device: torch.device | str = "cpu") -> Tensor:
+        return torch.randn(len(self.seeds), *shape, generator=generator(self.seeds[0], step, part)).to(device)
+
+
+def _named(rule: Rule) -> set[str]:
+    """The conditions that the rule asks for by name in the middle of the way: other classes, here."""
+    middle = Step(Cosine().level(torch.tensor(0.5)))
+    return {a.replace for a in rule.begin().asks(middle).values() if a.replace is not None}
+
+
+def _sampled(denoise: Denoise, sampler: Sampler, steps: int, noise: Noise) -> Tensor:
+    """[B, 2], on the paper's own process and grid."""
+    grid = levels(Cosine(), steps)
+    x = grid[0].sigma * noise.normal(-1, 0, (2,)).double()
+    return sampler(denoise, x, grid, noise=noise)
+
+
+_TARGET, _TRUE, _RESAMPLED = range(3)  # what is drawn at random besides the samplers' noise
+
+
+def _exact(targets: Sequence[Tilted], n: int, seed: int, again: int) -> Tensor:
+    """[C, n, 2]."""
+    return torch.stack([t.sample(n, generator(seed, _TARGET, c, again)) for c, t in enumerate(targets)])
+
+
+def _apart(points: Tensor, exact: Tensor, seed: int) -> Distance:
+    pairs = enumerate(zip(points, exact, strict=True))
+    return Distance.mean([distance(a, b, generator(seed, _RESAMPLED, c)) for c, (a, b) in pairs])
