@@ -4,7 +4,18 @@ import numpy as np
 import pytest
 from spoil import some
 
-from lodestar.data.scenes.captions import PLACES, THIRDS, Claim, Thing, captions, claims, parse, place_of, relation_of, turned
+from lodestar.data.scenes.captions import (
+    PLACES,
+    THIRDS,
+    Claim,
+    Thing,
+    captions,
+    claims,
+    parse,
+    place_of,
+    relation_of,
+    turned,
+)
 from lodestar.data.scenes.world import BACKGROUNDS, COLOURS, SHAPES
 
 
