@@ -32,6 +32,9 @@ def lines(rows: list[Row]) -> list[str]:
     for row in rows:
         seen, new = (f"{a.share:.1%} ({a.interval[0]:.1%} to {a.interval[1]:.1%})" for a in (row.seen, row.composed))
         out.append(f"| {row.scale:g} | {row.scale - 1:g} | {seen} | {new} | {row.seen.evaluations:g} |")
+    for row in rows:
+        counts = (f"{right} of {n} with {objects}" for objects, (right, n) in row.seen.by_count.items())
+        out += ["", f"Scale {row.scale:g}, seen combinations, by objects: {', '.join(counts)}."]
     return [*out, "", f"{rows[0].seen.n} prompts in each cell, one sample of each; 95 % Wilson intervals."]
 
 

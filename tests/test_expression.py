@@ -94,3 +94,10 @@ def test_a_call_is_asked_for() -> None:
 
 def test_a_number_too_long_for_an_integer() -> None:
     assert parse("9" * 5000) == math.inf
+
+
+def test_numbers_are_bound_and_nothing_else() -> None:
+    assert parse_call("f(1, b=2.5)").numbers(["a", "b"]) == {"a": 1, "b": 2.5}
+    for text in ("f(true)", "f(none)", "f(g(2))", "f([1])"):
+        with pytest.raises(UsageError, match="a of f must be a number"):
+            parse_call(text).numbers(["a"])

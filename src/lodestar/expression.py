@@ -48,6 +48,15 @@ class Call:
             given[name] = value
         return given
 
+    def numbers(self, names: Sequence[str]) -> dict[str, float]:
+        """`bind`, where only numbers will do. Raises UsageError on anything else."""
+        given: dict[str, float] = {}
+        for name, value in self.bind(names).items():
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise UsageError(f"{name} of {self.name} must be a number, got {show(value)}")
+            given[name] = value
+        return given
+
 
 Value: TypeAlias = int | float | str | bool | tuple["Value", ...] | Call | None  # a list is a tuple
 T = TypeVar("T")

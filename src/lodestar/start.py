@@ -48,7 +48,7 @@ class Start:
         """The denoiser, told what is known of the picture."""
         if self.x0 is None or self.free is None:
             return denoise
-        return Known(denoise, *(t.to(self.x0) for t in (self.x0, 1 - self.free)))
+        return Known(denoise, self.x0, 1 - self.free)
 
     def recipe(self) -> dict[str, object]:
         """What to note of it: pictures by their digest."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
 from ..guidance import Rule, parse
@@ -72,11 +72,12 @@ class Run:
 def runs(model: Model, job: Sample, prompts: Sequence[str | None]) -> list[Run]:
     """Every scale of the job, or the one run that it is."""
     scales: Sequence[float | None] = (None,) if job.scales is None else job.scales
+    start = _start(model, job)
     done = []
     with progress() as bar:
         for scale in scales:
             task = bar.add_task("sampling" if scale is None else f"scale {scale:g}", total=None)
-            result = _sampled(model, job, prompts, scale, _reporting(bar, task))
+            result = _sampled(model, job, prompts, scale, start, _reporting(bar, task))
             done.append(Run(result, scale, judged(result)))
     return done
 
@@ -85,8 +86,20 @@ def _reporting(bar: Progress, task: TaskID) -> Callable[[int, int], None]:
     return lambda done, total: bar.update(task, completed=done, total=total)
 
 
+def _start(model: Model, job: Sample) -> dict[str, Any]:
+    """What every run starts from, read once."""
+    init = None if job.init is None else read_picture(job.init, model.shape[0])
+    mask = None if job.mask is None else read_picture(job.mask, 1)[..., 0] / 255
+    return {"init": init, "strength": job.strength, "mask": mask}
+
+
 def _sampled(
-    model: Model, job: Sample, prompts: Sequence[str | None], scale: float | None, on_step: Callable[[int, int], None]
+    model: Model,
+    job: Sample,
+    prompts: Sequence[str | None],
+    scale: float | None,
+    start: dict[str, Any],
+    on_step: Callable[[int, int], None],
 ) -> Result:
     return model.sample(
         list(prompts),
@@ -97,9 +110,7 @@ def _sampled(
         grid=job.grid,
         seed=job.seed,
         negative=job.negative,
-        init=None if job.init is None else read_picture(job.init, model.shape[0]),
-        strength=job.strength,
-        mask=None if job.mask is None else read_picture(job.mask, 1)[..., 0] / 255,
+        **start,
         batch=job.batch,
         on_step=on_step,
     )

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from ..conditions import Label
 from ..core import Denoise, Level, Noise, Prediction, Step, generator
-from ..errors import UsageError, unknown
-from ..expression import parse_call, show
+from ..errors import unknown
+from ..expression import parse_call
 from ..guidance import Rule, guide
 from ..oracle import WRONG, Distance, GaussianMixture, Tilted, distance, own_fields, sliced_w1
 from ..process import Cosine, levels
@@ -77,10 +77,7 @@ def denoiser(text: str, mixture: GaussianMixture) -> Denoiser:
         return mixture
     if call.name not in WRONG:
         raise unknown("denoiser", call.name, ["exact", *WRONG])
-    given: dict[str, Any] = dict(call.bind(own_fields(call.name)))
-    for name, value in given.items():
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise UsageError(f"{name} of {call.name} must be a number, got {show(value)}")
+    given: dict[str, Any] = dict(call.numbers(own_fields(call.name)))
     return WRONG[call.name](mixture, **given)
 
 

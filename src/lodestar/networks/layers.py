@@ -89,8 +89,8 @@ class Attention(nn.Module):
 
 
 def _attended(q: Tensor, k: Tensor, v: Tensor, where: Tensor | None) -> Tensor:
-    """Attention over [B, H, T, D], written out where it is much faster: going back through torch's own in bf16 on a
-    CPU takes five times as long as through the products that it is made of."""
+    """Attention over [B, H, T, D], written out for training in bf16 on a CPU, where going back through torch's own is
+    slower than through the products that it is made of."""
     if not (q.device.type == "cpu" and torch.is_autocast_enabled("cpu") and torch.is_grad_enabled()):
         return F.scaled_dot_product_attention(q, k, v, attn_mask=where)
     weight = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)  # [B, H, T, S]

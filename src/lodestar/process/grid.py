@@ -20,10 +20,10 @@ from torch import Tensor
 
 from ..core import Level
 from ..errors import UsageError, unknown
-from ..expression import parse_call, show
+from ..expression import parse_call
+from .edm import EDM
 from .process import Process
 
-KARRAS_LEAST, KARRAS_MOST = 0.002, 80.0  # sigma / alpha, the paper's
 LAM_LIMIT = 20.0  # log SNR; where a process has no end of its own, a grid in lam ends as the CFG paper's process does
 
 
@@ -63,10 +63,10 @@ def _grid(text: str) -> Callable[[Process, int], Tensor]:
     if call.name not in GRIDS:
         raise unknown("grid", call.name, GRIDS)
     function = GRIDS[call.name]
-    given = call.bind([p.name for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY])
+    given = call.numbers([p.name for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY])
     for name, value in given.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
-            raise UsageError(f"{name} of {call.name} must be a finite number above 0, got {show(value)}")
+        if not 0 < value < math.inf:
+            raise UsageError(f"{name} of {call.name} must be a finite number above 0, got {value}")
     return lambda process, steps: function(process, steps, **given)
 
 
@@ -85,7 +85,7 @@ def _uniform_lam(process: Process, steps: int) -> Tensor:
 def _karras(process: Process, steps: int, *, rho: float = 7.0) -> Tensor:
     """u at equal distances of (sigma / alpha)^{1 / rho}, between the ends, or EDM's where a process goes further."""
     noise, clean = (math.exp(-lam / 2) for lam in _ends(process))
-    high, low = min(noise, KARRAS_MOST) ** (1 / rho), max(clean, KARRAS_LEAST) ** (1 / rho)
+    high, low = min(noise, EDM.sigma_max) ** (1 / rho), max(clean, EDM.sigma_min) ** (1 / rho)
     root = torch.linspace(high, low, steps, dtype=torch.float64)
     return process.u_of(-2 * rho * root.log()).clamp(0, 1)
 

@@ -16,8 +16,8 @@ from typing import Protocol
 from torch import Tensor
 
 from ..core import Denoise, Level, Noise
-from ..errors import UsageError, unknown
-from ..expression import parse_call, show
+from ..errors import unknown
+from ..expression import parse_call
 from .walk import Moment, Stepwise, stepwise
 
 __all__ = ["SAMPLERS", "Moment", "Sampler", "Stepwise", "own_keywords", "sampler", "stepwise"]
@@ -49,11 +49,7 @@ def sampler(text: str) -> Stepwise:
     if call.name not in SAMPLERS:
         raise unknown("sampler", call.name, SAMPLERS)
     function = SAMPLERS[call.name]
-    given = {}
-    for name, value in call.bind(own_keywords(function)).items():
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise UsageError(f"{name} of {call.name} must be a number, got {show(value)}")
-        given[name] = value
+    given = call.numbers(own_keywords(function))
     return function.bind(**given) if given else function
 
 

@@ -18,8 +18,7 @@ import torch
 from torch import Tensor
 
 from ..core import Denoise, Level, Noise, per_sample
-from ..errors import UsageError
-from .renoise import noised, ratio
+from .renoise import check_share, noised, ratio
 from .walk import Moment, stepwise, walk
 
 
@@ -31,8 +30,7 @@ def ancestral(
 
     Step i draws noise.normal(i, 0, ...). Raises UsageError without noise and on a noise_mix outside [0, 1].
     """
-    if not 0 <= noise_mix <= 1:
-        raise UsageError(f"noise_mix must be between 0 and 1, got {noise_mix}")
+    check_share("noise_mix", noise_mix)
     running = denoise.begin()
     for at, to in walk(levels):
         p = running(x, at)

@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 
 from ..core import Denoise, Level, Noise, per_sample
-from ..errors import UsageError
-from .renoise import noised, posterior
+from .renoise import check_share, noised, posterior
 from .walk import Moment, stepwise, walk
 
 
@@ -26,8 +25,7 @@ def ddim(
 
     Raises UsageError on an eta outside [0, 1], and without noise where it needs some.
     """
-    if not 0 <= eta <= 1:
-        raise UsageError(f"eta must be between 0 and 1, got {eta}")
+    check_share("eta", eta)
     running = denoise.begin()
     for at, to in walk(levels):
         p, std = running(x, at), _std(at.level, to, eta)

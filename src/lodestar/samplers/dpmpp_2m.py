@@ -23,8 +23,7 @@ import torch
 from torch import Tensor
 
 from ..core import Denoise, Level, Noise, per_sample
-from ..errors import UsageError
-from .renoise import noised, ratio
+from .renoise import check_share, noised, ratio
 from .walk import Moment, stepwise, walk
 
 LONGEST = 2.0  # times the step before it, in lam
@@ -38,8 +37,7 @@ def dpmpp_2m(
 
     Raises UsageError on an eta outside [0, 1], and without noise where it needs some.
     """
-    if not 0 <= eta <= 1:
-        raise UsageError(f"eta must be between 0 and 1, got {eta}")
+    check_share("eta", eta)
     running, old, h_old = denoise.begin(), None, None
     for at, to in walk(levels):
         p, h, kept = running(x, at), (to.lam - at.level.lam) / 2, ratio(at.level, to) ** eta  # e^{-eta h}

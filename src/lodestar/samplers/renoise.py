@@ -14,6 +14,12 @@ from ..core import Level, Noise, Step, per_sample
 from ..errors import UsageError
 
 
+def check_share(name: str, value: float) -> None:
+    """Raise UsageError unless what is called so is in [0, 1]."""
+    if not 0 <= value <= 1:
+        raise UsageError(f"{name} must be between 0 and 1, got {value}")
+
+
 def ratio(at: Level, to: Level) -> Tensor:
     """e^{(lam - lam') / 2} = (alpha / sigma) (sigma' / alpha'), in [0, 1): finite even where lam is not."""
     return (at.alpha / at.sigma) * (to.sigma / to.alpha)
