@@ -19,8 +19,11 @@ from lodestar.samplers.ancestral import ancestral
 from lodestar.samplers.ddim import ddim
 from lodestar.samplers.dpmpp_2m import dpmpp_2m
 from lodestar.samplers.heun import LONGEST
+from lodestar.samplers.unipc import unipc
 
-ORDERS = {"ddim": 1, "dpmpp_2m": 2, "euler": 1, "heun": 2}  # of the deterministic ones
+ORDERS = {"ddim": 1, "dpmpp_2m": 2, "euler": 1, "heun": 2, "unipc": 3}  # of the deterministic ones
+NOISY_ORDERS = {"ancestral": 1, "ancestral(1)": 1, "ddpm": 1, "ddim(eta=1)": 1, "ddim(eta=.5)": 1}  # of variances
+NOISY_ORDERS |= {"dpmpp_2m(eta=1)": 2, "dpmpp_2m(eta=.5)": 2, "heun(churn=4)": 2}
 TWICE = {
     "heun",
     "heun(churn=40)",
@@ -83,14 +86,22 @@ def runge_kutta(process: Process, x: Tensor, u: float, h: float) -> Tensor:
     return x + h / 6 * (a + 2 * b + 2 * c + slope(x + h * c, u + h))
 
 
+def inside(process: Process, steps: int) -> Levels:
+    """Between fixed levels, where an order is defined."""
+    return Levels(process, tuple(process.level(u) for u in torch.linspace(0.8, 0.2, steps + 1, dtype=torch.float64)))
+
+
+def test_every_sampler_has_an_order() -> None:
+    assert {text.partition("(")[0] for text in {**ORDERS, **NOISY_ORDERS}} == set(SAMPLERS)
+
+
 @pytest.mark.parametrize("process", SMOOTH, ids=str)
 @pytest.mark.parametrize(("name", "order"), ORDERS.items())
 def test_order_of_convergence(process: Process, name: str, order: int) -> None:
-    """Between fixed levels, inside, where an order is defined: half the step, the error divided by 2^order."""
+    """Half the step, the error divided by 2^order."""
 
     def error(steps: int) -> float:
-        inside = [process.level(u) for u in torch.linspace(0.8, 0.2, steps + 1, dtype=torch.float64)]
-        end = SAMPLERS[name](Denoiser(), X, Levels(process, tuple(inside)))
+        end = SAMPLERS[name](Denoiser(), X, inside(process, steps))
         return float((end - solved(process, 0.8, 0.2)).norm())  # type: ignore[arg-type]
 
     assert math.log2(error(32) / error(64)) == pytest.approx(order, abs=0.2)
@@ -98,12 +109,12 @@ def test_order_of_convergence(process: Process, name: str, order: int) -> None:
 
 @every_process
 @pytest.mark.parametrize("grid", ["u", "lam"])
-def test_whole_trajectories_end_at_the_truth_and_the_second_order_is_better(process: Process, grid: str) -> None:
+def test_whole_trajectories_end_at_the_truth_and_higher_orders_are_better(process: Process, grid: str) -> None:
     """Also over the ends, where log SNR runs away; 20 steps are what people take."""
     end = solved(process, 1.0, 0.0)  # type: ignore[arg-type]
     truth = ORACLE(end, process.level(torch.tensor(0.0))).x0
-    first, second = ((f(Denoiser(), X, levels(process, 20, grid)) - truth).norm() for f in (ddim, dpmpp_2m))
-    assert second < 0.6 * first
+    first, *higher = ((f(Denoiser(), X, levels(process, 20, grid)) - truth).norm() for f in (ddim, dpmpp_2m, unipc))
+    assert all(error < 0.6 * first for error in higher)
     assert first < (0.5 if grid == "u" else 1.0)
     assert (ddim(Denoiser(), X, levels(process, 160, grid)) - truth).norm() < 0.2 * first
 
@@ -111,9 +122,12 @@ def test_whole_trajectories_end_at_the_truth_and_the_second_order_is_better(proc
 @every_sampler
 def test_x_is_read_only_through_the_prediction(name: str) -> None:
     """Or a rule whose pair is off x (CFG++, thresholds) is silently undone."""
-    fixed = Prediction(torch.full_like(X, 0.5), torch.full_like(X, -0.2))
-    grid = levels(Cosine(-5.0, 5.0), 4)[:-1]
-    ends = [SAMPLERS[name](Denoiser(lambda x, level: fixed), x, grid, noise=NOISE) for x in (X, X + 1)]
+
+    def told(x: Tensor, level: Level) -> Prediction:
+        return Prediction(torch.full_like(X, float(level.alpha) - 0.5), torch.full_like(X, -float(level.sigma)))
+
+    grid = levels(Cosine(-5.0, 5.0), 6)[:-1]
+    ends = [SAMPLERS[name](Denoiser(told), x, grid, noise=NOISE) for x in (X, X + 1)]
     assert torch.equal(*ends)
 
 
@@ -288,6 +302,33 @@ def test_noise_mix_matters_after_few_steps(process: Process) -> None:
     variances = [chain(0.7, 0.5, levels(process, 6), mix)[1] for mix in (0.0, 0.3, 1.0)]
     assert variances[1] > 1.1 * variances[0]
     assert variances[2] > 1.1 * variances[1]
+
+
+class Impulses:
+    """No noise for the first two samples, and for each other one 1 at a step of its own."""
+
+    def __init__(self, steps: int) -> None:
+        self.unit = torch.eye(steps, steps + 2, dtype=torch.float64).roll(2, 1)
+
+    def normal(self, step: int, part: int, shape: Sequence[int], device: torch.device) -> Tensor:
+        return self.unit[step].reshape(-1, *(1 for _ in shape)).expand(-1, *shape)
+
+
+@pytest.mark.parametrize("process", SMOOTH, ids=str)
+@pytest.mark.parametrize(("text", "order"), NOISY_ORDERS.items())
+def test_order_of_convergence_of_the_variance(process: Process, text: str, order: int) -> None:
+    """Of one Gaussian, where every end is linear in the start and in the noises, so that nothing need be drawn."""
+    gaussian = in_one_dimension((1.0, 0.7, 0.5))
+
+    def error(steps: int) -> float:
+        grid = inside(process, steps)
+        x = torch.zeros(steps + 2, 1, dtype=torch.float64).index_fill(0, torch.tensor(1), 1.0)
+        ends = sampler(text)(Denoiser(gaussian), x, grid, noise=Impulses(steps)).flatten()  # type: ignore[arg-type]
+        start, *drawn = ends[1:] - ends[0]
+        before, after = (level.alpha**2 * 0.25 + level.sigma**2 for level in (grid[0], grid[-1]))
+        return float(start**2 * before + torch.stack(drawn).square().sum() - after)
+
+    assert math.log2(error(64) / error(128)) == pytest.approx(order, abs=0.25)
 
 
 @every_process

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from lodestar.core import Level, Prediction, Step
+from lodestar.core import Level, Noise, Prediction, Step
+from lodestar.oracle import GaussianMixture
 from lodestar.process import Cosine, Flow, levels
 from lodestar.samplers.ddim import ddim
 from lodestar.samplers.dpmpp_2m import dpmpp_2m
@@ -55,3 +56,22 @@ def test_per_sample_levels_are_the_loop_over_samples() -> None:
     both = [Level(*map(torch.stack, zip(a._fields(), b._fields(), strict=True))) for a, b in zip(*grids, strict=True)]
     apart = torch.cat([dpmpp_2m(Bent(), X[i : i + 1], grids[i]) for i in range(2)])
     assert torch.allclose(dpmpp_2m(Bent(), X[:2], both), apart)
+
+
+ORACLE = GaussianMixture.random(2, 3, torch.Generator().manual_seed(0))
+
+
+class Exact(Bent):
+    def __call__(self, x: Tensor, at: Step) -> Prediction:
+        return ORACLE(x, at.level)
+
+
+def test_without_the_limit_a_cosine_ends_worse_than_by_ddim(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The jump to lam_max is many times as long as the step before it; the one from there to clean is without end."""
+    start, grid = Noise(range(16)).normal(-1, 0, (2,)).double(), levels(Cosine(), 20)
+    truth = ddim(Exact(), start, levels(Cosine(), 1000))
+    ours, first = ((f(Exact(), start, grid) - truth).norm() for f in (dpmpp_2m, ddim))
+    monkeypatch.setitem(dpmpp_2m.steps.__globals__, "LONGEST", 1e6)
+    bare = (dpmpp_2m(Exact(), start, grid) - truth).norm()
+    assert ours < 0.3 * first
+    assert bare > 2 * first

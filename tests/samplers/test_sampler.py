@@ -19,7 +19,7 @@ class Plain:
 
 
 def test_every_file_is_a_sampler() -> None:
-    assert sorted(SAMPLERS) == ["ancestral", "ddim", "ddpm", "dpmpp_2m", "euler", "heun"]
+    assert sorted(SAMPLERS) == ["ancestral", "ddim", "ddpm", "dpmpp_2m", "euler", "heun", "unipc"]
     assert sampler("ddim") is SAMPLERS["ddim"]
 
 
