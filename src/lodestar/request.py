@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Protocol, TypeAlias
 
 import torch
 from torch import Tensor
 
-from .conditions import Condition, Schema, TextSchema, Value, guidable
+from .conditions import Condition, JointSchema, PartSchema, Schema, TextSchema, Value, guidable
 from .core import Level, Prediction, Step
 from .errors import UsageError
 from .guidance import CFG, Ask, Negative, Number, Rule, parse, take
@@ -18,7 +18,8 @@ from .guidance.fields import lengths
 from .process import Process, levels
 from .samplers import sampler as find_sampler
 
-Prompts: TypeAlias = Value | Sequence[Value]  # one or many: a text, a class by name or number, None for no prompt
+# One or many: a text, a class by name or number, a mapping of a joint model's parts to theirs, None for no prompt.
+Prompts: TypeAlias = Value | Sequence[Value]
 Guidance: TypeAlias = Rule | str | Number  # a rule, its text, or a number s, also as text, for cfg(s)
 Seed: TypeAlias = int | Sequence[int]  # one for all prompts alike, or one for each
 
@@ -84,7 +85,7 @@ def whole(name: str, count: int) -> None:
 
 def listed(prompts: Prompts) -> list[Value]:
     """One or many prompts as a list [P]."""
-    asked: list[Value] = [prompts] if prompts is None or isinstance(prompts, str | int) else list(prompts)
+    asked: list[Value] = [prompts] if prompts is None or isinstance(prompts, str | int | Mapping) else list(prompts)
     if not asked:
         raise UsageError("there are no prompts: give at least one, or None (--unconditional) to sample without")
     return asked
@@ -110,13 +111,26 @@ def conditions(
         if given:
             raise UsageError(f"model '{model.name}' is unconditional and knows no prompt: pass None (--unconditional)")
         return None, {}
-    if isinstance(model.schema, TextSchema):
-        _check_texts(model.schema, asked, negative)
-    named: dict[str, Condition] = {} if negative is None else {"negative": model.schema.encode([negative])}
-    return model.schema.encode(asked), named
+    for schema, texts in _texts(model.schema, [*asked, negative]):
+        _check_texts(schema, texts[:-1], texts[-1])
+    return model.schema.encode(asked), {} if negative is None else {"negative": _negative(model.schema, negative)}
 
 
-def _check_texts(schema: TextSchema, asked: Sequence[Value], negative: Value) -> None:
+def _negative(schema: PartSchema | JointSchema, value: Value) -> Condition:
+    """What stands in for the prompt [1]; of a joint schema, for the parts that it names."""
+    return schema.encode_some(value) if isinstance(schema, JointSchema) else schema.encode([value])
+
+
+def _texts(schema: Schema, values: Sequence[object]) -> Iterator[tuple[TextSchema, Sequence[object]]]:
+    """Every schema of texts in this one, and what is asked of it."""
+    if isinstance(schema, TextSchema):
+        yield schema, values
+    if isinstance(schema, JointSchema):
+        for name, part in schema.parts.items():
+            yield from _texts(part, [value.get(name) if isinstance(value, Mapping) else None for value in values])
+
+
+def _check_texts(schema: TextSchema, asked: Sequence[object], negative: object) -> None:
     if any(map(_empty, asked)):
         raise UsageError("the prompt is empty: pass None (--unconditional) to sample without one")
     if _empty(negative):
@@ -126,7 +140,7 @@ def _check_texts(schema: TextSchema, asked: Sequence[Value], negative: Value) ->
         warnings.warn(f"the model never saw in training: {', '.join(unseen)}", UnseenWords, stacklevel=4)
 
 
-def _empty(text: Value) -> bool:
+def _empty(text: object) -> bool:
     return isinstance(text, str) and not text.strip()
 
 
@@ -143,7 +157,7 @@ def settled(
     steps = [Step(level, i, len(grid) - 1) for i, level in enumerate(grid[:-1])]
     asks = [ask for at in steps for ask in rule.begin().asks(at).values()]
     _check_null(model, any(p is None for p in asked), asks if not bare or guidance is not None else [])
-    if not bare:
+    if not bare or _guides_anyway(asks):
         _check_negative(rule, negative is not None, [a for a in asks if a.replace == "negative"])
         return rule
     if guidance is not None and _guides(asks):
@@ -186,6 +200,11 @@ def _away(rule: Rule) -> Rule:
 def _guides(asks: Sequence[Ask]) -> bool:
     """Whether anything but the conditional is asked of any sample at any step."""
     return any((a.drop or a.replace) and (a.rows is None or bool(a.rows.any())) for a in asks)
+
+
+def _guides_anyway(asks: Sequence[Ask]) -> bool:
+    """Whether it asks for more than the condition and what stands in its place: then it needs no prompt."""
+    return any(a.grad or a != Ask(drop=a.drop, replace=a.replace) for a in asks)
 
 
 def _check_negative(rule: Rule, given: bool, asks: Sequence[Ask]) -> None:

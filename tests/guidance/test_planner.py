@@ -238,7 +238,7 @@ def test_per_sample_values_of_the_wrong_length(net, x, condition, at, rule):
     ("change", "message"),
     [
         ({"kind": "epsilon"}, "unknown kind 'epsilon': did you mean 'eps'"),
-        ({"kind": None}, "the network returns a tensor: say kind="),
+        ({"kind": None}, "the network returns a Tensor: say kind="),
         ({"max_rows": 0}, "max_rows must be at least 1, got 0"),
         ({"rule": "cgf(4)"}, "unknown rule 'cgf': did you mean 'cfg'"),
         ({"rule": Negative(4)}, "needs a condition named 'negative': pass negative="),

@@ -1,7 +1,7 @@
 """The laws of guidance: functions of a rule that assert, listed in LAWS. `test_rules.py` holds every rule to them.
 
-They run on networks of every kind made of the exact denoiser of a Gaussian mixture. Examples are the rules' own
-defaults; wrappers go around each of them.
+They run on networks of every kind made of the exact denoiser of a Gaussian mixture, which offer all that a rule may ask
+for. Examples are the rules' own defaults; wrappers go around each of them.
 """
 
 from __future__ import annotations
@@ -14,28 +14,48 @@ from torch import Tensor
 
 from lodestar.conditions import Label
 from lodestar.core import KINDS, Kind, Level, Prediction, Step
-from lodestar.guidance import RULES, Guided, Rule, View, Wrapper, guide, parse, take
-from lodestar.oracle import GaussianMixture
-from lodestar.process import Cosine, Flow
+from lodestar.guidance import RULES, Ask, Guided, Network, Rule, View, Wrapper, guide, parse, take
+from lodestar.oracle import Blurred, GaussianMixture, Undertrained
+from lodestar.process import Cosine, Flow, Process
 
 B, CLASSES = 6, 3
 ORACLE = GaussianMixture.random(6, CLASSES, torch.Generator().manual_seed(1))
+WEAK, CHANGED, INNER = Blurred(ORACLE, 0.5), Blurred(ORACLE, 0.2), Undertrained(ORACLE)
 X = torch.randn(B, 2, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 LABELS = Label(torch.tensor([0, 1, 2, 2, 1, 0]))
 ORDER = torch.tensor([3, 0, 5, 1, 4, 2])
 
 
 @dataclass
-class Network:
-    """The oracle as a network of one kind, with counts of its own."""
+class Count:
+    """What the networks of one guidance were asked."""
 
-    kind: Kind
     rows: int = 0
     calls: int = 0
 
-    def __call__(self, x: Tensor, level: Level, labels: Label) -> Tensor:
-        self.rows, self.calls = self.rows + len(x), self.calls + 1
-        return ORACLE.as_network(self.kind)(x, level, labels).to(x)
+
+@dataclass
+class Exact:
+    """A denoiser as a network of one kind, with every hook, some more heads, and a process."""
+
+    kind: Kind
+    process: Process
+    count: Count
+    denoiser: Callable[..., Prediction] = ORACLE
+    heads: Sequence[str] = ()
+
+    def __call__(self, x: Tensor, level: Level, labels: Label) -> dict[str, Tensor]:
+        self.count.rows, self.count.calls = self.count.rows + len(x), self.count.calls + 1
+        outs = {"main": self.denoiser(x, level, labels)} | {head: INNER(x, level, labels) for head in self.heads}
+        return {head: p.reading(self.kind, level).to(x) for head, p in outs.items()}
+
+    def hooked(self, name: str) -> Exact:
+        return replace(self, denoiser=CHANGED)
+
+
+def log_p(x: Tensor, level: Level, labels: Label) -> Tensor:
+    """log p(c | x) [B], but for a constant: the exact classifier."""
+    return ORACLE.log_density(x, level, labels.index) - ORACLE.log_density(x, level)
 
 
 def cosine(*u: float) -> Level:
@@ -50,7 +70,7 @@ def _tensor(u: Sequence[float]) -> Tensor:
     return torch.tensor(u if len(u) > 1 else u[0], dtype=torch.float64)
 
 
-LEVELS = [cosine(0.97), cosine(0.5), flow(0.5), flow(0.1)]  # above, in and below the default interval
+LEVELS = [cosine(0.97), cosine(0.5), cosine(0.1), flow(0.5), flow(0.1)]  # above, in and below the default interval
 ENDS = [cosine(1.0), flow(1.0), flow(1e-3)]
 EACH = [cosine(0.97, 0.8, 0.5, 0.3, 0.15, 0.05), flow(0.05, 0.95, 0.3, 0.9, 0.5, 0.7)]  # one level for each sample
 
@@ -84,15 +104,29 @@ def spread(rule: Rule) -> Rule:
     return replace(rule, **new, **({"inner": spread(rule.inner)} if isinstance(rule, Wrapper) else {}))  # type: ignore
 
 
-def bind(rule: Rule, kind: Kind = "v", labels: Label = LABELS) -> Guided:
-    """The rule on the oracle; every condition it names is another class."""
-    named = dict.fromkeys(names(rule), Label((labels.index + 1) % CLASSES))
-    return guide(rule, Network(kind), labels, kind=kind, named=named)
+def bind(rule: Rule, level: Level, kind: Kind = "v", labels: Label = LABELS, **named: Label) -> Guided:
+    """The rule on the oracle at levels of this one's process; every condition it names is another class."""
+    asks, count, process = asked(rule), Count(), process_of(level)
+    others = {a.replace: Label((labels.index + 1) % CLASSES) for a in asks if a.replace}
+    weak = Network(Exact(kind, process, count, WEAK, heads := {a.head for a in asks} - {"main"}), kind)
+    return guide(
+        rule,
+        Exact(kind, process, count, heads=heads),
+        labels,
+        kind=kind,
+        named=others | named,
+        nets={a.net: weak for a in asks if a.net != "main"},
+        gradients={a.gradient: log_p for a in asks if a.gradient},
+    )
 
 
-def names(rule: Rule) -> set[str]:
-    """The conditions that it asks for by name, wherever it stands."""
-    return {a.replace for level in LEVELS for a in rule.asks(Step(level)).values() if a.replace}
+def asked(rule: Rule) -> list[Ask]:
+    """All that it asks, wherever it stands."""
+    return [a for level in LEVELS for a in rule.begin().asks(Step(level)).values()]
+
+
+def process_of(level: Level) -> Process:
+    return Flow() if bool((level.alpha + level.sigma == 1).all()) else Cosine()
 
 
 def same(a: Prediction, b: Prediction) -> bool:
@@ -122,7 +156,7 @@ def shape_dtype_finite(rule: Rule) -> None:
     for kind in KINDS:
         for x in (X, X.float()):
             for level in [*LEVELS, *EACH, *(ENDS if kind != "eps" else ())]:
-                p = bind(rule, kind)(x, Step(level))
+                p = bind(rule, level, kind)(x, Step(level))
                 assert p.x0.shape == p.eps.shape == x.shape
                 assert p.x0.dtype == p.eps.dtype == x.dtype
                 assert p.x0.isfinite().all()
@@ -134,18 +168,19 @@ def no_leak_across_the_batch(rule: Rule) -> None:
     """Other neighbours in another order, the same samples."""
     for r in (rule, spread(rule)):
         for level in (*LEVELS[:2], *EACH):
-            whole = bind(r)(X, Step(level))
-            moved = bind(take(r, ORDER.tolist()), labels=LABELS[ORDER])(X[ORDER], Step(level[ORDER]))
+            whole = bind(r, level)(X, Step(level))
+            moved = bind(take(r, ORDER.tolist()), level, labels=LABELS[ORDER])(X[ORDER], Step(level[ORDER]))
             assert close(whole[ORDER], moved)
             disturbed = torch.cat([X[:3], 100 + X[3:]])
-            assert close(whole[:3], bind(r)(disturbed, Step(level))[:3])
+            assert close(whole[:3], bind(r, level)(disturbed, Step(level))[:3])
 
 
 @law
 def cond_equal_to_null_changes_nothing(rule: Rule) -> None:
     for kind in KINDS:
         for level in (*LEVELS, *EACH):
-            nothing = guide(rule, Network(kind), LABELS, kind=kind, named=dict.fromkeys({"null"} | names(rule), LABELS))
+            others = {a.replace for a in asked(rule) if a.replace}
+            nothing = bind(rule, level, kind, **dict.fromkeys({"null"} | others, LABELS))
             assert close(nothing(X, Step(level)), ORACLE(X, level, LABELS))
 
 
@@ -153,7 +188,8 @@ def cond_equal_to_null_changes_nothing(rule: Rule) -> None:
 def neutral_is_the_base_exactly(rule: Rule) -> None:
     for kind in KINDS:
         for level in LEVELS:
-            assert same(bind(neutral(rule), kind)(X, Step(level)), bind(Base(rule), kind)(X, Step(level)))
+            found, base = (bind(r, level, kind)(X, Step(level)) for r in (neutral(rule), Base(rule)))
+            assert same(found, base)
 
 
 @dataclass(frozen=True)
@@ -171,34 +207,38 @@ class Base(Rule):
 
 @law
 def network_rows_are_counted(rule: Rule) -> None:
-    """One forward pass a step, with each sample of each distinct ask in it once."""
+    """Each sample of each distinct ask once, and one forward pass for all that can run together."""
     for r in (rule, spread(rule)):
         for level in (*LEVELS, *EACH):
-            g = bind(r)
+            g = bind(r, level)
             g(X, Step(level))
-            expected = rows(r, level)
-            assert (g.network.predict.rows, g.network.predict.calls) == (expected, 1)  # type: ignore[attr-defined]
-            assert (g.evaluations, g.calls) == (expected, 1)
+            count = g.evaluation.networks["main"].predict.count  # type: ignore[attr-defined]
+            assert (g.evaluations, g.calls) == (count.rows, count.calls) == expected(r, level)
 
 
-def rows(rule: Rule, level: Level) -> int:
-    asked: dict[tuple[bool, str | None], set[int]] = {}
-    for a in rule.asks(Step(level)).values():
-        wanted = range(B) if a.rows is None else a.rows.expand(B).nonzero()[:, 0].tolist()
-        asked.setdefault((a.drop, a.replace), set()).update(wanted)
-    return sum(map(len, asked.values()))
+def expected(rule: Rule, level: Level) -> tuple[int, int]:
+    """Network rows and passes."""
+    rows: dict[Ask, set[int]] = {}
+    together: dict[Ask, object] = {}
+    asks = [a for a in rule.asks(Step(level)).values() if a.gradient is None and (a.rows is None or a.rows.any())]
+    for a in asks:
+        key = replace(a, head="main", rows=None)
+        rows.setdefault(key, set()).update(range(B) if a.rows is None else a.rows.expand(B).nonzero()[:, 0].tolist())
+        together[key] = key if a.grad or together.get(key) is key else (a.net, a.hook)
+    return sum(map(len, rows.values())), len(set(together.values()))
 
 
 @law
 def deterministic(rule: Rule) -> None:
     for level in (*LEVELS, *EACH):
-        assert same(bind(rule)(X, Step(level)), bind(rule)(X, Step(level)))
+        first, again = (bind(rule, level)(X, Step(level)) for _ in range(2))
+        assert same(first, again)
 
 
 @law
 def starts_afresh(rule: Rule) -> None:
     """A denoiser used for a second trajectory gives what it gave for the first, and counts it anew."""
-    g = bind(rule)
+    g = bind(rule, LEVELS[0])
     first, second = trajectory(g), trajectory(g)
     assert all(same(a, b) for a, b in zip(first[0], second[0], strict=True))
     assert first[1] == second[1] > 0
@@ -223,16 +263,16 @@ def per_sample_levels_equal_the_loop(rule: Rule) -> None:
 
 def _equals_the_loop(rule: Rule, levels: Sequence[Level]) -> None:
     for level in levels:
-        whole = bind(rule)(X, Step(level))
+        whole = bind(rule, level)(X, Step(level))
         for i in range(B):
-            single = bind(take(rule, [i]), labels=LABELS[i : i + 1])(X[i : i + 1], Step(one(level, i)))
+            single = bind(take(rule, [i]), level, labels=LABELS[i : i + 1])(X[i : i + 1], Step(one(level, i)))
             assert close(whole[i : i + 1], single)
 
 
 @law
 def same_for_every_kind_of_network(rule: Rule) -> None:
     for level in (*LEVELS, *EACH):
-        found = [bind(rule, kind)(X, Step(level)) for kind in KINDS]
+        found = [bind(rule, level, kind)(X, Step(level)) for kind in KINDS]
         assert all(close(p, found[0]) for p in found)
 
 
@@ -240,7 +280,7 @@ def same_for_every_kind_of_network(rule: Rule) -> None:
 def consistent_with_x(rule: Rule) -> None:
     """x = alpha x0 + sigma eps, unless the rule means to leave it."""
     for level in (*LEVELS, *EACH):
-        p, a = bind(rule)(X, Step(level)), level.like(X)
+        p, a = bind(rule, level)(X, Step(level)), level.like(X)
         assert torch.allclose(a.alpha * p.x0 + a.sigma * p.eps, X)
 
 

@@ -14,8 +14,9 @@ import pytest
 import torch
 from rule_laws import LAWS, B, examples
 
+from asking import SMALLEST
 from lodestar.core import Prediction, Step
-from lodestar.guidance import CFG, RULES, Ask, PerSample, Rule, View, Wrapper
+from lodestar.guidance import CFG, RULES, Ask, Interval, PerSample, Rule, View, Wrapper
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -51,6 +52,12 @@ def test_law(rule: Rule, name: str) -> None:
         if name in exempt(inner) and name not in exempt(rule):
             pytest.skip(f"{inner}: {exempt(inner)[name]}")
     hold(rule, name)
+
+
+@pytest.mark.parametrize("name", sorted(LAWS.keys() - {"prints_what_parse_reads"}))  # for those that are registered
+@pytest.mark.parametrize("rule", [*SMALLEST, *map(Interval, SMALLEST)], ids=lambda r: repr(r)[:40])
+def test_law_of_every_kind_of_ask(rule: Rule, name: str) -> None:
+    test_law(rule, name)
 
 
 @pytest.mark.parametrize("name", RULES)

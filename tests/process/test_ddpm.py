@@ -37,6 +37,13 @@ def test_steps_and_levels_round_trip(process: DDPM) -> None:
     assert torch.allclose(process.timestep(process.at_timestep(t)), t, atol=1e-6)
 
 
+@pytest.mark.parametrize("process", [DDPM(), DDPM(scaled=True), DDPM(zero_terminal=True), DDPM(4000)], ids=str)
+def test_the_steps_are_told_as_whole_numbers(process: DDPM) -> None:
+    """Or a network that looks its t up in a table gets the row below."""
+    t = torch.arange(process.steps, dtype=torch.float64)
+    assert torch.equal(process.timestep(process.at_timestep(t)), t)
+
+
 def test_zero_terminal_ends_in_noise_and_begins_as_before() -> None:
     plain, zero = DDPM(), DDPM(zero_terminal=True)
     assert zero.alphas[-1] == 0

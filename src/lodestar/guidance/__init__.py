@@ -7,6 +7,7 @@ Knows no network and no sampler: see `rule.py` for the seam and `rules/` for the
 
 from .fields import Number, PerSample, take
 from .language import parse
+from .network import Network
 from .planner import Guided, guide
 from .rule import ALL, RULES, Ask, Asks, Rule, View, Wrapper, rule
 from .rules.combine.rescale import Rescale
@@ -23,6 +24,7 @@ __all__ = [
     "Guided",
     "Interval",
     "Negative",
+    "Network",
     "Number",
     "PerSample",
     "Rescale",

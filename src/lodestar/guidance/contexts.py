@@ -8,6 +8,7 @@ null is passed by name; what a network's `encode` returns needs the first three.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol, Self, TypeAlias, cast
 
 import torch
@@ -39,9 +40,9 @@ class Conditions:
         self._empty = "null" not in named and _says_nothing(condition)
 
     def key(self, ask: Ask) -> Ask:
-        """The ask without its rows; to drop what says nothing is to ask nothing special."""
+        """What the ask is for, be it for which rows; to drop what says nothing is to ask nothing special."""
         drop = ask.drop and _dropping(self._condition, ask.drop)
-        return Ask(drop=drop if drop and (ask.replace or not self._empty) else False, replace=ask.replace)
+        return replace(ask, drop=drop if drop and (ask.replace or not self._empty) else False, rows=None, grad=False)
 
     def of(self, ask: Ask, n: int) -> Values:
         """The condition [n, ...] that this ask means; a named one of length 1 serves every sample."""
@@ -72,7 +73,7 @@ class Conditions:
 
 
 class Contexts:
-    """What the network reads, by ask and rows: each condition is encoded once, and the last stack is kept."""
+    """What one network reads, by ask and rows: each condition is encoded once."""
 
     def __init__(self, conditions: Conditions, encode: Encode | None, n: int) -> None:
         self._conditions, self._encode, self.n = conditions, encode, n
@@ -80,7 +81,8 @@ class Contexts:
 
     def stack(self, asks: Sequence[Ask], rows: Sequence[Tensor | None]) -> Values:
         """The rows (indices; None: all) of every ask, one after the other."""
-        self._learn([a for a in asks if a not in self._known])
+        asks = [Ask(drop=a.drop, replace=a.replace) for a in asks]
+        self._learn([a for a in dict.fromkeys(asks) if a not in self._known])
         known = [self._known[a] for a in asks]
         return _join([v if v is None or r is None else v[r] for v, r in zip(known, rows, strict=True)])
 

@@ -35,3 +35,15 @@ def scale_v(p: Prediction, factor: Tensor, at: Level) -> Prediction:
     a = at.like(p.x0)
     dv = per_sample(factor - 1, p.x0) * p.v(at) / (a.alpha**2 + a.sigma**2)
     return Prediction(p.x0 - a.sigma * dv, p.eps + a.alpha * dv)
+
+
+def add_score(p: Prediction, score: Tensor, at: Level) -> Prediction:
+    """The prediction with this [B, ...] added to its score -eps / sigma, at the same x: exactly p where it is 0.
+
+    eps - sigma score and x0 + sigma^2 / alpha score, which is what guidance by a gradient of log p comes to (Dhariwal &
+    Nichol 2021, arXiv:2105.05233, Alg. 2). At alpha = 0, where x shows nothing of x0, it is p.
+    """
+    a = at.like(p.x0)
+    seen = a.alpha > 0
+    score = torch.where(seen, score, 0)
+    return Prediction(p.x0 + a.sigma**2 / torch.where(seen, a.alpha, 1) * score, p.eps - a.sigma * score)

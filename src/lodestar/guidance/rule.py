@@ -8,13 +8,20 @@
 
 A rule is a frozen dataclass in one file of `rules/`: it is discovered, parsed, printed and held to the laws in
 tests/laws/test_rules.py. For those it may have two class attributes: `neutral`, the field values that mean no guidance,
-and `exempt`, the laws that do not apply to it, each with the reason.
+and `exempt`, the laws that do not apply to it, each with the reason. What a network has to offer for a `hook` or a
+`head` is in network.py.
+
+A rule that asks at another `level` sees the sampler's own x there, as in time-step guidance (Sadat et al. 2024,
+arXiv:2407.02687) and self-guidance (Li et al. 2024, arXiv:2412.05827): the network is only told of more noise, or of
+less. Its output is read at the level that it was told, the one at which x = alpha x0 + sigma eps, so that networks of
+every kind give one prediction. At the sampler's own level only one of its readings can be kept, and which one is the
+rule's choice of space, as in `convert("x0", view["other"].x0, view.x, at.level)`.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Protocol, TypeAlias, TypeVar, dataclass_transform
 
@@ -23,6 +30,7 @@ from torch import Tensor
 from ..core import Prediction, Step
 from ..errors import UsageError
 from ..expression import Call
+from .fields import Number, settle
 
 ALL = True  # what an Ask drops: all that the condition says, but for what is always on
 
@@ -33,12 +41,22 @@ R = TypeVar("R", bound="type[Rule]")
 class Ask:
     """What is special about a prediction; `Ask()` is the network under the user's own condition.
 
-    Two asks are equal when they want the same prediction, be it for other rows.
+    Two asks are equal when they want the same prediction, be it for other rows or with its derivative.
     """
 
     drop: bool | frozenset[str] = False  # the null in place of the condition, or of its parts of these names
     replace: str | None = None  # the condition of this name in place of the user's, or of the parts that it has
     rows: Tensor | None = field(default=None, compare=False)  # bool [B] or []; None: all. What is not asked reads as 0
+    net: str = "main"  # the network of this name
+    level: Number = 1.0  # the network is told sigma/alpha times this, and sees the same x
+    hook: str | None = None  # a change inside the network, which it makes when asked by this name
+    head: str = "main"  # the output of this name, of a network that has several
+    grad: bool = field(default=False, compare=False)  # x0 can be pulled back to x: `View.pull`
+    gradient: str | None = None  # not a prediction but the gradient of the log density of this name: `View.gradient`
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.level, float) or self.level != 1:  # asks are made often, and seldom with a level
+            settle(self, "level", least=1e-6)
 
 
 Asks: TypeAlias = Mapping[str, Ask]
@@ -50,9 +68,23 @@ class View:
 
     x: Tensor
     named: Mapping[str, Prediction]
+    pulls: Mapping[str, Callable[[Tensor], Tensor]] = field(default_factory=dict)
+    gradients: Mapping[str, Callable[[Tensor | None], Tensor]] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Prediction:
         return self.named[name]
+
+    def pull(self, name: str, cotangent: Tensor) -> Tensor:
+        """The gradient by x of <cotangent, x0> [B, ...], x0 being that of what was asked so with `grad`."""
+        return self.pulls[name](cotangent)
+
+    def gradient(self, name: str, x0: Tensor | None = None) -> Tensor:
+        """The gradient [B, ...] that was asked so: of log p by x at this level, or by an x0 [B, ...] at the cleanest.
+
+        Computed when it is read. Pulled back through the denoiser that gave the x0 it is universal guidance's (Bansal
+        et al. 2023, arXiv:2302.07121): `view.pull("cond", view.gradient("clip", view["cond"].x0))`.
+        """
+        return self.gradients[name](x0)
 
 
 class Rule(Protocol):
@@ -129,8 +161,13 @@ def union(*several: Asks) -> dict[str, Ask]:
     """All that these ask; what two of them ask under one name, for the rows of either."""
     out: dict[str, Ask] = {}
     for name, ask in (item for asks in several for item in asks.items()):
-        out[name] = replace(ask, rows=either(out[name].rows, ask.rows)) if name in out else ask
+        out[name] = both(out[name], ask) if name in out else ask
     return out
+
+
+def both(a: Ask, b: Ask) -> Ask:
+    """What two asks for the same prediction come to: the rows of either, and its derivative if either wants it."""
+    return replace(b, rows=either(a.rows, b.rows), grad=a.grad or b.grad)
 
 
 def either(a: Tensor | None, b: Tensor | None) -> Tensor | None:

@@ -1,6 +1,6 @@
 """Noise processes, the grids that samplers walk over them, and the densities they are trained with.
 
-A process is one file here with one frozen dataclass that has `level` and `u_of`; nothing else is touched.
+A process is one file here with one frozen dataclass that has `level`, `u_of` and `timestep`; nothing else is touched.
 """
 
 from __future__ import annotations
@@ -14,13 +14,25 @@ from typing import Any
 from ..errors import UsageError, unknown
 from .cosine import Cosine
 from .ddpm import DDPM
-from .density import Density, LogitNormal, LogNormal, Uniform
+from .density import DENSITIES, Density, LogitNormal, LogNormal, Uniform
 from .edm import EDM
 from .flow import Flow
 from .grid import GRIDS, Levels, levels
 from .process import Process
 
-__all__ = ["DDPM", "EDM", "GRIDS", "PROCESSES", "Cosine", "Density", "Flow", "Levels", "LogNormal", "LogitNormal"]
+__all__ = [
+    "DDPM",
+    "DENSITIES",
+    "EDM",
+    "GRIDS",
+    "PROCESSES",
+    "Cosine",
+    "Density",
+    "Flow",
+    "Levels",
+    "LogNormal",
+    "LogitNormal",
+]
 __all__ += ["Process", "Uniform", "levels", "process_from_json", "process_to_json"]
 
 

@@ -46,3 +46,7 @@ class Cosine:
     def u_of(self, lam: Tensor) -> Tensor:
         """u = (arctan(e^{-lam / 2}) - b) / a."""
         return (torch.atan(torch.exp(-lam.double() / 2)) - self.b) / self.a
+
+    def timestep(self, level: Level) -> Tensor:
+        """lam, shaped as the level, float64: what the paper's network is told."""
+        return level.lam

@@ -66,8 +66,12 @@ class DDPM:
         return (before + (a - alpha) / (a - b)) / (self.steps - 1)
 
     def timestep(self, level: Level) -> Tensor:
-        """t in [0, steps - 1], shaped as the level, float64: what a network that counts steps wants to be told."""
-        return self.u_of(level.lam) * (self.steps - 1)
+        """t in [0, steps - 1], shaped as the level, float64: what a network that counts steps wants to be told.
+
+        Whole at the process's own levels, for networks that look it up in a table.
+        """
+        t = self.u_of(level.lam) * (self.steps - 1)
+        return torch.where((t - t.round()).abs() < 1e-6, t.round(), t)
 
     def at_timestep(self, t: Tensor) -> Level:
         """The level of step t, [] or [B], whole or in between."""

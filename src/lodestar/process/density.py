@@ -60,3 +60,6 @@ class LogNormal:
     def sample(self, n: int, process: Process, generator: torch.Generator) -> Tensor:
         z = torch.randn(n, generator=generator, dtype=torch.float64, device=generator.device)
         return process.u_of(-2 * (self.mean + self.std * z)).clamp(0, 1)
+
+
+DENSITIES: dict[str, type] = {cls.__name__: cls for cls in (Uniform, LogitNormal, LogNormal)}

@@ -43,6 +43,10 @@ class EDM:
         low, high = self._roots
         return (torch.exp(-lam.double() / (2 * self.rho)) - low) / (high - low)
 
+    def timestep(self, level: Level) -> Tensor:
+        """sigma, shaped as the level, float64: what a network of this process is told."""
+        return level.noise_to_signal
+
     @property
     def _roots(self) -> tuple[float, float]:
         """sigma_min and sigma_max to the power of 1 / rho."""

@@ -37,3 +37,7 @@ class Flow:
     def u_of(self, lam: Tensor) -> Tensor:
         """From s / (1 - s) = shift u / (1 - u) = e^{-lam / 2}."""
         return torch.sigmoid(-lam.double() / 2 - math.log(self.shift))
+
+    def timestep(self, level: Level) -> Tensor:
+        """s in [0, 1], shaped as the level, float64: what a network of this process is told, whatever the shift."""
+        return level.sigma

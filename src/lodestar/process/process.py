@@ -19,3 +19,7 @@ class Process(Protocol):
     def u_of(self, lam: Tensor) -> Tensor:
         """The u, float64, at which the log SNR is lam: the inverse of `level(u).lam`."""
         ...
+
+    def timestep(self, level: Level) -> Tensor:
+        """What a network of this process is told of a level, in its own unit, shaped as the level."""
+        ...
