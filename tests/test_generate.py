@@ -11,7 +11,7 @@ from PIL import Image
 
 import lodestar
 from lodestar import CFG, Interval, Negative, UsageError
-from lodestar.conditions import LabelSchema, TextSchema
+from lodestar.conditions import ImageSchema, JointSchema, LabelSchema, TextSchema, VectorSchema
 from lodestar.pictures import read_recipe
 from lodestar.request import UnseenWords
 from tiny import LABEL, TEXT, TOKENIZER, tiny
@@ -102,6 +102,68 @@ def test_a_grid_is_chosen_by_name_and_a_card_may_have_one():
     assert torch.equal(u.images, MODEL.sample(RED, **asked).images)
     assert not torch.equal(u.images, lam.images)
     assert torch.equal(tiny(card={"grid": "lam"}).sample(RED, **asked).images, lam.images)
+
+
+BOTH = tiny(JointSchema({"text": TEXT, "image": ImageSchema((1, 4, 4)), "pose": VectorSchema(2)}, 0.1))
+SKETCH, POSE = torch.full((1, 4, 4), 0.5), torch.tensor([0.5, -1.0])
+PARTS = {"text": RED, "image": SKETCH, "pose": POSE}
+
+
+def test_a_mapping_is_one_prompt_and_a_list_of_them_several():
+    one = BOTH.sample(PARTS, guidance=2)
+    assert one.images.shape == (1, 8, 8, 3)
+    several = BOTH.sample([PARTS, {"text": STAR}, None], guidance=2)
+    assert several.images.shape == (3, 8, 8, 3)
+    assert close(one, replace(several, images=several.images[:1]))
+    for other in ({**PARTS, "image": -SKETCH}, {**PARTS, "pose": -POSE}, {**PARTS, "text": STAR}):
+        assert not close(one, BOTH.sample(other, guidance=2))
+
+
+def test_the_recipe_of_a_mapping_keeps_what_json_can_hold(tmp_path):
+    result = BOTH.sample([PARTS, {"text": STAR}], n=2)
+    [first, second] = result.recipe["prompts"]
+    assert first == {"text": RED, "image": first["image"], "pose": [0.5, -1.0]}
+    assert second == {"text": STAR}
+    assert result.prompts == [first, first, second, second]
+    other = BOTH.sample({**PARTS, "image": -SKETCH}).recipe["prompts"][0]["image"]
+    assert len(first["image"]) == len(other) == 16  # a digest, as of a picture to start from
+    assert first["image"] != other
+    result.save(tmp_path / "a.png")
+    assert read_recipe(tmp_path / "a.png") == result.recipe
+    assert read_recipe(result.save_each(tmp_path / "b")[0])["sample"]["prompt"] == first
+
+
+def test_a_negative_mapping_stands_in_for_the_parts_that_it_names():
+    asked = {"guidance": "negative(3)", "seed": 1}
+    away = BOTH.sample(PARTS, negative={"text": STAR}, **asked)
+    assert away.recipe["negative"] == {"text": STAR}
+    assert close(away, BOTH.sample(PARTS, negative={**PARTS, "text": STAR}, **asked))
+    assert not close(away, BOTH.sample(PARTS, negative={"text": STAR, "pose": -POSE}, **asked))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "negative", "says"),
+    [
+        ({"txt": RED}, None, "unknown part 'txt': did you mean 'text'"),
+        (RED, None, r"says which part is what \(text, image, pose\), got 'a red circle'"),
+        ({"text": " "}, None, "the prompt is empty"),
+        (PARTS, {"text": ""}, "the negative prompt is empty"),
+        (PARTS, {"text": None}, r"say at least one part \(text, image, pose\), got {'text': None}"),
+        (torch.ones(2, 3, 3), None, "says which part is what .* got tensor"),
+        (PARTS, {"txt": RED}, "unknown part 'txt'"),
+        (PARTS, RED, "says which part is what"),
+        ({"image": "photo.png"}, None, "Image takes numbers"),
+    ],
+)
+def test_mistakes_in_a_mapping_are_one_line(prompt, negative, says):
+    with pytest.raises(UsageError, match=says) as refused:
+        BOTH.sample(prompt, negative=negative, guidance=None if negative is None else "negative(2)")
+    assert "\n" not in str(refused.value)
+
+
+def test_words_that_a_joint_model_never_saw_are_told():
+    with pytest.warns(UnseenWords, match="owl"):
+        BOTH.sample({"text": "an owl"}, negative={"text": RED}, guidance="negative(2)")
 
 
 @pytest.mark.parametrize("batch", [1, 2, 4, 100])

@@ -35,7 +35,8 @@ def sample(
     """Images by prompt.
 
     Args:
-        prompts: one or many; None samples without a prompt, from the model's null.
+        prompts: one or many; None samples without a prompt, from the model's null. Of a joint model, a mapping such as
+            {"text": "a red circle", "image": tensor} is one; a part that it does not name is the null.
         n: samples of each prompt, with the seeds seed, seed + 1, ...
         guidance: a rule, its text, or a number s for cfg(s); None: the model's default. Its numbers may be one for each
             prompt or one for each sample.
@@ -43,7 +44,7 @@ def sample(
         grid: the levels that it visits, such as "u", uniform in the process's own time, or "lam", uniform in log SNR;
             None: the model's default.
         seed: of the first sample of every prompt alike, or one for each prompt.
-        negative: what to guide away from in place of the null.
+        negative: what to guide away from in place of the null; of a joint model, in place of the parts that it names.
         init: pictures to start from, uint8 [H, W, C], or [N, H, W, C] with one for each prompt or each sample.
         strength: the share of the steps that are walked from there, in (0, 1]; None: 0.6, and with a mask 1.
         mask: [H, W] or [N, H, W] from 0, where `init` is kept, to 1, where the picture is made anew.

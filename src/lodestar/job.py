@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -22,7 +22,7 @@ from .process import levels
 from .request import Guidance, Prompts, Samples, Seed, conditions, listed, seeds_of, settled, spread, whole
 from .samplers import Moment, Sampler, Stepwise
 from .samplers import sampler as find_sampler
-from .start import Start, start
+from .start import Start, digest, start
 from .version import __version__
 
 OnStep: TypeAlias = Callable[[int, int], None]  # steps done, steps in all
@@ -63,7 +63,7 @@ class Job:
     """Everything settled: what remains is to run it."""
 
     model: Samples
-    asked: Sequence[Value]  # [P]
+    asked: Sequence[Value]  # [P], JSON values
     condition: Condition | None  # [P]
     named: Mapping[str, Condition]
     rule: Rule
@@ -139,12 +139,13 @@ def planned(model: Samples, prompts: Prompts, asked_for: Options) -> Job:
     visited = levels(model.process, steps, grid)[-1 - begins.steps(steps) :]
     rule = settled(model, asked, o.guidance, o.negative, visited)
     chosen = model.defaults.sampler if o.sampler is None else o.sampler
+    told = [_told(prompt) for prompt in asked]
     recipe = {
         "lodestar": __version__,
         "torch": torch.__version__,
         "model": model.name,
-        "prompts": asked,
-        "negative": o.negative,
+        "prompts": told,
+        "negative": _told(o.negative),
         "guidance": str(rule),
         "sampler": chosen if isinstance(chosen, str) else getattr(chosen, "__name__", repr(chosen)),
         "steps": steps,
@@ -154,8 +155,20 @@ def planned(model: Samples, prompts: Prompts, asked_for: Options) -> Job:
     }
     function = find_sampler(chosen) if isinstance(chosen, str) else chosen
     return Job(
-        model, asked, condition, named, spread(rule, owner), owner, seeds, function, visited, begins, recipe
+        model, told, condition, named, spread(rule, owner), owner, seeds, function, visited, begins, recipe
     )  # fmt: skip
+
+
+def _told(value: Any) -> Any:
+    """What is asked for as JSON values: vectors as lists, and pictures by their digest, as those to start from."""
+    if isinstance(value, Mapping):
+        return {str(name): _told(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_told(each) for each in value]
+    if value is None or isinstance(value, str | int | float):
+        return value
+    numbers = torch.as_tensor(value).float().cpu()
+    return numbers.tolist() if numbers.ndim < 2 else digest(numbers)
 
 
 def pixels(x: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -22,7 +23,7 @@ class Result:
     evaluations: int  # network rows, all samples and steps together
     seconds: float
     recipe: dict[str, object]
-    prompts: list[Value]  # [B]
+    prompts: list[Value]  # [B], as the recipe has them
 
     @property
     def n(self) -> int:
@@ -48,4 +49,6 @@ class Result:
 
 
 def _shown(prompt: Value) -> str:
+    if isinstance(prompt, Mapping):
+        return ", ".join(f"{name}: {part}" for name, part in prompt.items())
     return "no prompt" if prompt is None else str(prompt)

@@ -54,8 +54,8 @@ class Start:
         """What to note of it: pictures by their digest."""
         if self.x0 is None:
             return {}
-        mask = {} if self.free is None else {"mask": _digest(self.free)}
-        return {"init": _digest(self.x0), "strength": self.strength, **mask}
+        mask = {} if self.free is None else {"mask": digest(self.free)}
+        return {"init": digest(self.x0), "strength": self.strength, **mask}
 
 
 def start(
@@ -102,5 +102,6 @@ def _rows(values: Tensor | None, rows: slice) -> Tensor | None:
     return values if values is None or len(values) == 1 else values[rows]
 
 
-def _digest(values: Tensor) -> str:
+def digest(values: Tensor) -> str:
+    """What a recipe has of a picture: 16 letters that are another's for another one."""
     return sha256(values.contiguous().numpy().tobytes()).hexdigest()[:16]

@@ -1,17 +1,15 @@
 """`lodestar sample`: pictures, tables, JSON, and what is refused before anything runs."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from lodestar import CFG, read_recipe
+from lodestar import read_recipe
 from lodestar.cli import main
-from lodestar.cli.runs import at_scale
 from lodestar.data.scenes.source import ScenesSource
-from lodestar.errors import UsageError
 from lodestar.generate import sample as honest
 from tiny import LABEL, tiny
 
@@ -71,17 +69,6 @@ def test_scales_take_the_rule_in_guidance(sample):
 def test_scales_with_a_negative_prompt_guide_away_from_it(sample):
     assert sample("a green star", "--negative", "a red circle", "--scales", 3, "--json", "out.json") == 0
     assert results()["runs"][0]["guidance"] == "negative(3)"
-
-
-def test_a_rule_without_a_scale_is_refused_with_scales(monkeypatch):
-    @dataclass(frozen=True)
-    class Bare:
-        pass
-
-    assert at_scale("cfg(2)", 3.0) == CFG(3)
-    monkeypatch.setattr("lodestar.cli.runs.parse", lambda _: Bare())
-    with pytest.raises(UsageError, match="bare has none: use cfg"):
-        at_scale("bare", 3.0)
 
 
 def test_accuracy_is_told_of_scenes_prompts_alone(sample, capsys):

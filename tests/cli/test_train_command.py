@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lodestar.cli import main
+from lodestar.process import EDM, PROCESSES
 from lodestar.train import PRESETS, Run
 
 TINY = """
@@ -58,6 +59,7 @@ def test_a_configuration_comes_back_the_same(capsys):
         ("--preset images --out r", "preset 'images' needs --data"),
         ("--preset images --out r --data nowhere", "there is no folder or file 'nowhere'"),
         ("--preset scenes-32 --out r --train.lrr 1", "unknown option '--train.lrr': did you mean '--train.lr'?"),
+        ("--preset scenes-32 --out r --network.tower.vocab 9", "unknown option '--network.tower.vocab'"),
         ("--preset scenes-32 --out r --steps 1 --images 1", "give one of --steps and --images"),
         ("--preset scenes-32 --out r --train.lr 0", "lr must be more than 0"),
         ("--preset scenes-32 --out r --train.batch x", "--train.batch: expected a whole number, got 'x'"),
@@ -90,6 +92,12 @@ def refused(capsys, args):
     [
         ("--guidance cgf(2)", "sampling: unknown rule 'cgf': did you mean 'cfg'?"),
         ("--sampler dimm", "sampling: unknown sampler 'dimm': did you mean 'ddim'?"),
+        ("--grid lamb", "sampling: unknown grid 'lamb': did you mean 'lam'?"),
+        ("--kind eps", "sampling: a network of kind 'eps' says nothing at alpha = 0"),
+        ("--process edmm", "unknown process 'edmm': did you mean 'edm'?"),
+        ("--density normal", "unknown density 'normal': did you mean 'lognormal'?"),
+        ("--process edm --process.shift 2", "unknown option '--process.shift'"),
+        ("--process ddpm --process.steps 1", "DDPM needs a whole number of at least 2 steps"),
         ("--sampling-steps 0", "sampling: steps must be a whole number of at least 1, got 0"),
         ("--train.optimizer adam", "unknown optimizer 'adam': did you mean 'adamw'?"),
         ("--resolution 30", "resolution 30 is no multiple of 4, which this network needs: choose 32"),
@@ -121,6 +129,53 @@ def test_a_size_is_of_the_network_and_single_options_win(capsys):
     assert network("--config", "c.json", "--size", "medium") == network(*preset, "--size", "medium")
     Path("c.json").write_text('{"command": "train", "preset": "scenes-32", "out": "r", "size": "large"}')
     assert network("--config", "c.json") == large
+
+
+def test_every_process_and_density_can_be_chosen_and_its_numbers_given(capsys):
+    preset = ("--preset", "scenes-32", "--out", "r")
+    plain = dry(capsys, *preset)
+    assert (plain["process"], plain["density"]) == ("flow", "logitnormal")
+    edm = dry(capsys, *preset, "--process", "edm", "--process.rho", "5", "--density", "lognormal")
+    assert (edm["process"], edm["density"]) == ("edm", "lognormal")
+    assert edm["plan"]["process"] == {"sigma_min": 0.002, "sigma_max": 80.0, "rho": 5.0}
+    assert edm["plan"]["density"] == {"mean": -1.2, "std": 1.2}
+    for process in PROCESSES.values():
+        name = process.__name__
+        assert dry(capsys, *preset, "--process", name.lower())["plan"]["process"] == asdict(process()), name
+    assert dry(capsys, *preset, "--density", "uniform")["plan"]["density"] == {}
+
+
+def test_a_preset_keeps_its_numbers_where_its_own_process_or_density_is_named(capsys):
+    own = dry(capsys, "--preset", "scenes-32", "--out", "r", "--density", "logitnormal")["plan"]["density"]
+    assert own == asdict(PRESETS["scenes-32"].density)
+
+
+def test_a_configuration_knows_its_process_and_another_leaves_nothing_of_it(capsys):
+    args = ("--process", "cosine", "--process.lam-min", "-15", "--density", "uniform")
+    first = dry(capsys, "--preset", "scenes-32", "--out", "r", *args)
+    Path("c.json").write_text(json.dumps(first))
+    assert dry(capsys, "--config", "c.json") == first
+    assert dry(capsys, "--config", "c.json", "--process", "cosine") == first
+    assert dry(capsys, "--config", "c.json", "--process.lam-max", "9")["plan"]["process"]["lam_max"] == 9
+    other = dry(capsys, "--config", "c.json", "--process", "edm")
+    assert other["plan"]["process"] == asdict(EDM())
+    assert other["plan"]["density"] == {}
+    images = dry(capsys, "--config", "c.json", "--preset", "images", "--data", "x")
+    assert (images["process"], images["density"]) == ("flow", "logitnormal")
+    del first["process"], first["density"], first["plan"]["process"], first["plan"]["density"]
+    Path("c.json").write_text(json.dumps(first))
+    assert dry(capsys, "--config", "c.json")["process"] == "flow"
+
+
+def test_the_help_shows_the_numbers_of_the_process_that_is_named(capsys):
+    def shown(*args):
+        assert main(["train", "--preset", "scenes-32", *args, "--help"]) == 0
+        return capsys.readouterr().out
+
+    assert "--process {cosine,ddpm,edm,flow}" in shown()
+    assert "--process.shift" in shown()
+    assert "--process.sigma-max" not in shown()
+    assert "--process.sigma-max" in shown("--process", "edm")
 
 
 def test_every_option_of_the_help_is_in_the_configuration(capsys):

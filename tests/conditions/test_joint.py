@@ -95,3 +95,14 @@ def test_a_hand_made_condition_must_know_what_is_always_on():
 def test_a_schema_can_be_copied_and_hashed():
     assert copy.deepcopy(CASCADE) == CASCADE
     assert len({CASCADE, copy.deepcopy(CASCADE)}) == 1
+
+
+def test_some_parts_take_the_place_of_those_of_another():
+    joint = CASCADE.encode([FULL, FULL])
+    some = CASCADE.encode_some({"pose": [3.0, 4.0], "class": None})
+    assert (present(some), some.always) == ({"pose": [True]}, frozenset())
+    taken = joint[torch.tensor([0])].taking(some)
+    assert taken.parts["pose"].values.tolist() == [[3.0, 4.0]]
+    assert (taken.parts["class"].index.tolist(), taken.always) == ([1], {"low"})
+    with pytest.raises(UsageError, match="at least one part"):
+        CASCADE.encode_some({})

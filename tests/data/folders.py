@@ -52,3 +52,10 @@ def captioned(folder: Path, captions: Sequence[object], column: str = "text", **
         row.update({name: values[i] for name, values in more.items()})
     (folder / "metadata.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
     return folder
+
+
+def beside(folder: Path, captions: Sequence[str]) -> Path:
+    """Numbered pictures with a text file beside each."""
+    for i, text in enumerate(captions):
+        picture(folder / f"{i:03}.png", i).with_suffix(".txt").write_text(text, encoding="utf-8")
+    return folder

@@ -277,7 +277,7 @@ def test_mended_metadata_is_read_again(tmp_path, opened):
         (lambda d: d.mkdir(), "holds no images"),
         (lambda d: (d.mkdir(), (d / "notes.md").write_text("hello")), "holds no images"),
         (lambda d: (d.mkdir(), (d / "notes.txt").write_text("hello")), "holds no images"),
-        (lambda d: (picture(d / "a.png"), (d / "a.txt").write_text("a cat")), r"\.txt files.*metadata.jsonl"),
+        (lambda d: (picture(d / "a.png"), [(d / n).write_text("a") for n in ("b.txt", "c.txt")]), "name them alike"),
         (lambda d: d.write_text("hello"), "not a .parquet file"),
         (lambda d: (captioned(d, ["a"]), (d / "metadata.jsonl").write_text("{broken")), "cannot be read as a data set"),
         (lambda d: (captioned(d, ["a"]), (d / "metadata.jsonl").write_text('{"file": "000.png"}')), "file_name"),

@@ -65,7 +65,7 @@ class Figure(Command):
         from ..figure.mixture import denoiser, triangle
         from ..request import whole
         from ..samplers import sampler
-        from .runs import at_scale
+        from .scales import at_scale
 
         for name in ("n", "steps", *(["threads"] if self.threads is not None else [])):
             whole(f"--{name}", getattr(self, name))

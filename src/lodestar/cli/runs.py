@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ..errors import UsageError
-from ..guidance import Rule, parse
 from ..measure.prompts import prompt_truth, readable
 from ..model import Model
 from ..pictures import read_picture
 from ..result import Result
+from .scales import at_scale
 from .show import progress
 
 if TYPE_CHECKING:
@@ -114,20 +113,6 @@ def _sampled(
         batch=job.batch,
         on_step=on_step,
     )
-
-
-def at_scale(guidance: str | None, scale: float) -> Rule:
-    """The guidance, cfg if none is written, with this scale in it. Raises UsageError if the rule has none."""
-    return _scaled(parse(guidance or "cfg"), scale, str(guidance))
-
-
-def _scaled(rule: Rule, scale: float, written: str) -> Rule:
-    names: list[str] = [f.name for f in fields(rule)] if is_dataclass(rule) else []
-    if "scale" in names:
-        return replace(rule, scale=scale)  # type: ignore[type-var]
-    if "inner" in names:
-        return replace(rule, inner=_scaled(rule.inner, scale, written))  # type: ignore[attr-defined, type-var]
-    raise UsageError(f"--scales needs a rule with a scale in it, and {written} has none: use cfg or negative")
 
 
 def judged(result: Result) -> list[bool] | None:

@@ -131,7 +131,7 @@ class Sample(Command):
 
     def _settled(self, model: Model) -> Sample:
         """With the model's own defaults filled in. Raises UsageError on a rule, sampler or grid that is not there."""
-        from .runs import at_scale
+        from .scales import at_scale
 
         given = {name: value for name in _OWN if (value := getattr(self, name)) is not None}
         chosen = replace(model.defaults, **given)

@@ -18,8 +18,8 @@ from ..data.scenes.source import ScenesSource, prompts
 from ..errors import UsageError
 from ..measure.prompts import measure_prompts
 from ..model import Model
-from ..train import PRESETS, Preset, check, sized
-from ..train.presets import UNSIZED
+from ..train import PRESETS, Preset, check, sized, with_parts
+from ..train.presets import PARTS, UNSIZED
 from . import parse, show
 from .command import Command
 from .config import plain, read, to_json
@@ -29,12 +29,16 @@ SCENES = "scenes"  # the data that is in the package
 
 MEASURED = 32  # test prompts, as often as samples are drawn
 
+_PROCESS, _DENSITY = (arg(metavar=f"{{{','.join(sorted(PARTS[part]))}}}") for part in ("process", "density"))
+
 
 @dataclass(frozen=True)
 class Plan(Preset):
-    """A preset as options. What training itself finds out cannot be given."""
+    """A preset as options. What training itself finds out cannot be given; Any has the options of what stands there."""
 
     command: Suppress[Fixed[str]]
+    process: Any = None
+    density: Any = None
     steps: Annotated[int, arg(name="sampling-steps")] = 20  # what the model is sampled with when nothing is asked
     measured: Suppress[Fixed[Mapping[str, object]]] = field(default_factory=dict)
 
@@ -52,6 +56,8 @@ class Train(Command):
     data: str | None = None  # a folder, a .parquet file or a Hub id; "scenes" is the embedded world
     out: Path | None = None  # the run's folder: log, checkpoints, sample strips and the model
     resume: bool = False  # go on from the last checkpoint in --out
+    process: Annotated[str | None, _PROCESS] = None  # of noise; by default the preset's; its numbers are below
+    density: Annotated[str | None, _DENSITY] = None  # of the levels that are trained at, likewise
     size: str | None = None  # small, medium or large: the U-Net's widths and depths; options of the network win
     init: str | None = None  # start from the weights of this model
     steps: int | None = None  # train so many steps (--train.steps)
@@ -71,10 +77,7 @@ class Train(Command):
         return replace(asked, plan=replace(asked.plan, command=said))
 
     def kept(self, data: Mapping[str, Any], plain: Self) -> Mapping[str, Any]:
-        """Another preset given here leaves nothing of the configuration's plan, a size nothing of its widths."""
-        if self.preset not in (None, data.get("preset")):
-            return {k: v for k, v in data.items() if k != "plan"}
-        return data if self.size is None else _unsized(data)
+        return _kept(self, data)
 
     def resolved(self) -> Train:
         if self.preset is None:
@@ -84,7 +87,8 @@ class Train(Command):
         data = self.data or (SCENES if self.preset.startswith(SCENES) else None)
         if data is None:
             raise UsageError(f"preset '{self.preset}' needs --data: a folder of images, a .parquet file or a Hub id")
-        settled = replace(self, data=data, plan=self._lasting(), steps=None, images=None, size=None)
+        named: dict[str, Any] = {part: type(getattr(self.plan, part)).__name__.lower() for part in PARTS}
+        settled = replace(self, data=data, plan=self._lasting(), steps=None, images=None, size=None, **named)
         check(settled.plan)
         if data == SCENES:
             settled._source()  # which has something to say of the resolution
@@ -128,26 +132,43 @@ class _Chosen:
     """What decides on the defaults of all else."""
 
     preset: str | None = None
+    process: str | None = None
+    density: str | None = None
     size: str | None = None
     config: Path | None = None
 
 
 def _plan(args: list[str]) -> Plan:
-    """The preset that these arguments, or else their configuration, ask for, in the size that they ask for."""
+    """The preset that these arguments, or else their configuration, ask for, with the parts that they ask for."""
     chosen, _ = tyro.cli(_Chosen, args=args, return_unknown_args=True, add_help=False, config=(tyro.conf.DisallowNone,))
-    data = {} if chosen.config is None else read(chosen.config, Train.name())
-    preset = training.preset(chosen.preset or str(data.get("preset") or SCENES_32))
-    size = chosen.size or data.get("size")
-    return plan_of(replace(preset, network=sized(preset.network, str(size))) if size else preset)
+    data = {} if chosen.config is None else _kept(chosen, read(chosen.config, Train.name()))
+    said = {name: str(asked) for name in vars(chosen) if (asked := getattr(chosen, name) or data.get(name))}
+    preset = training.preset(said.get("preset", SCENES_32))
+    if "size" in said:
+        preset = replace(preset, network=sized(preset.network, said["size"]))
+    return plan_of(with_parts(preset, **{part: said[part] for part in PARTS if part in said}))
 
 
-def _unsized(data: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A configuration without what a size says of its network."""
-    plan = data.get("plan")
-    if not isinstance(plan, Mapping) or not isinstance(plan.get("network"), Mapping):
+def _kept(given: _Chosen | Train, data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What stays of a configuration beside the options given here.
+
+    Another preset leaves nothing of its plan, another process or density nothing of its numbers, a size no widths.
+    """
+    if given.preset not in (None, data.get("preset")):
+        return {k: v for k, v in data.items() if k not in ("plan", *PARTS)}
+    if not isinstance(plan := data.get("plan"), Mapping):
         return data
-    network = {k: v for k, v in plan["network"].items() if k in UNSIZED}
-    return {**data, "plan": {**plan, "network": network}}
+    other = [part for part in PARTS if getattr(given, part) not in (None, data.get(part))]
+    plan = {k: v for k, v in plan.items() if k not in other}
+    return {**data, "plan": plan if given.size is None else _unsized(plan)}
+
+
+def _unsized(plan: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A plan without what a size says of its network."""
+    network = plan.get("network")
+    if not isinstance(network, Mapping):
+        return plan
+    return {**plan, "network": {k: v for k, v in network.items() if k in UNSIZED}}
 
 
 def _measured(model: Model) -> dict[str, object]:

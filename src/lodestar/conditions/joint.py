@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from textwrap import shorten
 from typing import ClassVar, TypeAlias
 
 import torch
@@ -150,6 +151,13 @@ class JointSchema:
         rows = [self._row(value) for value in values]
         return self.join({k: part.encode([row.get(k) for row in rows]) for k, part in self.parts.items()})
 
+    def encode_some(self, value: object) -> Joint:
+        """The parts that one value names, and no others, to a condition [1]: what may take their place in another's."""
+        named = {k: v for k, v in self._named(value).items() if v is not None}
+        if not named:
+            raise UsageError(f"say at least one part ({', '.join(self.parts)}), got {value!r}")
+        return Joint({name: self.parts[name].encode([v]) for name, v in named.items()})
+
     def check(self, condition: object) -> None:
         """Raise UsageError if a condition is not of this schema."""
         joint = of_kind(condition, Joint)
@@ -160,14 +168,18 @@ class JointSchema:
             part.check(joint.parts[name])
 
     def _row(self, value: object) -> Mapping[str, object]:
-        row = {} if value is None else value
+        row = self._named({} if value is None else value)
+        if lacking := [name for name in sorted(self.always) if row.get(name) is None]:
+            raise UsageError(f"part '{lacking[0]}' of the condition is always on: every prompt needs one")
+        return row
+
+    def _named(self, row: object) -> Mapping[str, object]:
         if not isinstance(row, Mapping):
-            raise UsageError(f"a prompt of this model says which part is what ({', '.join(self.parts)}), got {value!r}")
+            got = shorten(repr(row), 60)  # in one line, whatever it is
+            raise UsageError(f"a prompt of this model says which part is what ({', '.join(self.parts)}), got {got}")
         for name in row:
             if name not in self.parts:
                 raise unknown("part", str(name), self.parts)
-        if lacking := [name for name in sorted(self.always) if row.get(name) is None]:
-            raise UsageError(f"part '{lacking[0]}' of the condition is always on: every prompt needs one")
         return row
 
     def _check(self) -> None:

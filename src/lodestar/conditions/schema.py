@@ -22,7 +22,8 @@ from .text import TextSchema
 from .tokenizer import Tokenizer
 from .vector import VectorSchema
 
-Value = str | int | None  # what a user asks for: a text, a class by name or number, or the null
+# What a user asks for: a text, a class by name or number, of a joint schema what is what by part, or the null.
+Value = str | int | Mapping[str, object] | None
 Schema = PartSchema | JointSchema | None  # None: unconditional
 
 KINDS = {cls.kind: cls for cls in (LabelSchema, TextSchema, ImageSchema, VectorSchema, JointSchema)}

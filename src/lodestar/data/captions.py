@@ -36,22 +36,33 @@ def refuse_sides(captions: Iterable[Caption]) -> None:
 
 def refuse_missing(folder: Path, paths: Sequence[str]) -> None:
     """Raises UsageError, naming the first few, if files that the captions speak of are not there."""
-    missing = [os.path.relpath(path, folder) for path in paths if not os.path.exists(path)]
+    missing = [path for path in paths if not os.path.exists(path)]
     if missing:
-        more = f" and {len(missing) - 3:,} more" if len(missing) > 3 else ""
         raise UsageError(
             f"{folder}: {len(missing):,} of {len(paths):,} files named in the metadata are missing: "
-            f"{', '.join(missing[:3])}{more}: add the files or remove their lines"
+            f"{few(folder, missing)}: add the files or remove their lines"
         )
 
 
 def warn_unlisted(folder: Path, paths: Iterable[str]) -> None:
-    """Warn of images in a captioned folder that no line of its metadata speaks of: they are left out."""
+    """Warn of images in a captioned folder that nothing speaks of, neither metadata nor a text: they are left out."""
     inside = [os.path.join(at, name) for at, _, names in os.walk(folder) for name in names]
-    if not any(os.path.basename(path) in _METADATA for path in inside):
+    if not has_metadata(inside) and not any(path.lower().endswith(".txt") for path in inside):
         return
     listed = {os.path.normpath(path) for path in paths}
     extra = sorted(p for p in inside if p.lower().endswith(EXTENSIONS) and os.path.normpath(p) not in listed)
     if extra:
-        names = ", ".join(os.path.relpath(path, folder) for path in extra[:3]) + (", ..." if len(extra) > 3 else "")
-        warnings.warn(f"{folder}: {len(extra):,} images without a caption are left out: {names}", stacklevel=2)
+        warnings.warn(
+            f"{folder}: {len(extra):,} images without a caption are left out: {few(folder, extra)}", stacklevel=2
+        )
+
+
+def has_metadata(paths: Iterable[str]) -> bool:
+    """Whether one of these files lists captions."""
+    return any(os.path.basename(path) in _METADATA for path in paths)
+
+
+def few(folder: Path, paths: Sequence[str]) -> str:
+    """The first three paths, as they are called in the folder, and how many more there are."""
+    more = f" and {len(paths) - 3:,} more" if len(paths) > 3 else ""
+    return ", ".join(os.path.relpath(path, folder) for path in paths[:3]) + more

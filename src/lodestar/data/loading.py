@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
-from .captions import EXTENSIONS
+from .beside import beside, captioned
+from .captions import EXTENSIONS, has_metadata
 
 if TYPE_CHECKING:
     from datasets import Dataset, IterableDataset
@@ -74,18 +75,38 @@ def _local(path: Path, streaming: bool, cache: Path | None) -> Splits:
         return load_dataset("parquet", data_files={"train": str(path)}, streaming=streaming, cache_dir=where)
     if any((path / name).exists() for name in _SAVED):
         return _saved(path, streaming)
-    loaded = load_dataset(str(path), streaming=streaming, cache_dir=where)
-    if any(split.info.builder_name == "text" for split in loaded.values()):
-        raise _no_pictures(path)
-    return loaded
+    return _folder(path, streaming, where)
 
 
-def _no_pictures(folder: Path) -> UsageError:
-    """The error for a folder that `datasets` takes for one of texts, as it does with a .txt file beside each image."""
-    if any(path.suffix.lower() in EXTENSIONS for path in folder.rglob("*")):
-        mend = 'write them into a metadata.jsonl, {"file_name": ..., "text": ...} a line'
-        return UsageError(f"folder '{folder}' has its captions in .txt files, which are not read: {mend}")
-    return UsageError(f"folder '{folder}' holds no images and no parquet files")
+def _folder(path: Path, streaming: bool, cache: str | None) -> Splits:
+    """Images with a text beside each, or else the files that `datasets` finds most of."""
+    from datasets import load_dataset
+
+    told = beside(path)
+    if told:
+        return {name: captioned(split, told) for name, split in _images(path, streaming, cache).items()}
+    loaded = load_dataset(str(path), streaming=streaming, cache_dir=cache)
+    if not any(split.info.builder_name == "text" for split in loaded.values()):
+        return loaded
+    _refuse_texts(path)
+    return _images(path, streaming, cache)
+
+
+def _images(path: Path, streaming: bool, cache: str | None) -> Splits:
+    from datasets import load_dataset
+
+    return load_dataset("imagefolder", data_dir=str(path), streaming=streaming, cache_dir=cache)
+
+
+def _refuse_texts(folder: Path) -> None:
+    """Raises UsageError for a folder of texts, but where metadata says of which images."""
+    files = [str(path) for path in folder.rglob("*")]
+    if has_metadata(files):
+        return
+    if any(file.lower().endswith(EXTENSIONS) for file in files):
+        mend = "name them alike, as photo.png and photo.txt"
+        raise UsageError(f"folder '{folder}' holds images and .txt files of other names: {mend}")
+    raise UsageError(f"folder '{folder}' holds no images and no parquet files")
 
 
 def _saved(path: Path, streaming: bool) -> Splits:

@@ -31,8 +31,8 @@ def open_source(data: str | Path, resolution: int, reading: Reading | None = Non
     """Images with their captions and classes, whatever of these there is.
 
     Args:
-        data: a folder (of class folders, of images with metadata.jsonl, of parquet files), a .parquet file, or a data
-            set on the Hugging Face Hub, owner/name.
+        data: a folder (of class folders, of images with metadata.jsonl or with a .txt beside each, of parquet files), a
+            .parquet file, or a data set on the Hugging Face Hub, owner/name.
         resolution: side of the square pictures, pixels; `images.POLICY` says how they get there.
         reading: which split and columns, streaming, mirroring, what to hold out.
 
