@@ -1,8 +1,8 @@
 """The peer: diffusers' UNet2DConditionModel behind the interface that Lodestar's loop and task ask of a network.
 
 Everything but the U-Net is ours on both sides: text tower, tokenizer, process, loss, loop, optimizer. It is configured
-as its users do for pictures of 32 pixels: three levels, cross-attention on all but the finest, the noise level as a
-timestep of 0 to 1000 (as Stable Diffusion 3 does for flows), and the pooled text added to the timestep's embedding.
+as its users do for pictures of 32 pixels: three levels, cross-attention on all but the finest, and the noise level as a
+timestep of 0 to 1000 (as Stable Diffusion 3 does for flows).
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ class PeerConfig:
     widths: tuple[int, ...]  # channels per level, finest first
     layers: int  # residual blocks per level, and one more on the way up
     context: int  # width of the text tokens
-    pooled: int  # width of the pooled text
     head: int = 32  # channels an attention head, about
     resolution: int = 32  # pixels
 
@@ -50,7 +49,7 @@ class Peer(nn.Module):
 
     def forward(self, x: Tensor, level: Level, context: Context) -> Tensor:
         timestep = (TIMESTEPS * level.sigma).to(x).expand(len(x))
-        options = {"class_labels": context.vector, "encoder_attention_mask": context.mask, "return_dict": False}
+        options = {"encoder_attention_mask": context.mask, "return_dict": False}
         return self.head(self.unet(self.stem(x), timestep, context.tokens, **options)[0])  # [B, C, H, W]
 
 
@@ -69,8 +68,6 @@ def build(config: PeerConfig) -> nn.Module:
         cross_attention_dim=config.context,
         attention_head_dim=tuple(_heads(w, config.head) for w in config.widths),  # misnamed: it is their number
         norm_num_groups=gcd(32, *config.widths),
-        class_embed_type="simple_projection",
-        projection_class_embeddings_input_dim=config.pooled,
     )  # type: ignore[assignment]
     return unet
 
@@ -83,9 +80,8 @@ def as_large_as(ours: nn.Module, config: UNetConfig, schema: Schema, layers: int
     """A peer whose U-Net has as many parameters as ours, the text tower, which is the same, left out."""
     if not isinstance(schema, TextSchema):
         raise TypeError("the peer is compared on text models")
-    config = replace(config, tower=replace(config.tower, vocab=schema.vocab, length=schema.length))
     wanted = parameters(ours) - parameters(Encoder(config, schema))
-    start = PeerConfig((), layers, config.tower.dim, config.vector, config.head, resolution)
+    start = PeerConfig((), layers, config.tower.dim, config.head, resolution)
     return Peer(min(_candidates(start, wanted), key=lambda c: abs(_size(c) - wanted)), config, schema)
 
 

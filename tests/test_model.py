@@ -219,6 +219,13 @@ def test_a_damaged_config_is_named(folder, new, says):
     one_line(folder, says, str(folder))
 
 
+def test_a_folder_whose_tower_repeats_what_the_schema_says_is_read(folder):
+    network = json.loads((folder / "config.json").read_text())["network"]
+    assert not {"vocab", "length"} & network["tower"].keys()
+    change(folder, network={**network, "tower": {"vocab": 320, "length": 8, **network["tower"]}})
+    assert torch.equal(load(folder).sample(RED).images, tiny().sample(RED).images)
+
+
 @pytest.mark.parametrize("text", ["", "{", "[1]", "\x00", '"config"', "null"])
 def test_a_config_that_is_no_json_object_is_named(folder, text):
     (folder / "config.json").write_text(text)

@@ -16,7 +16,7 @@ CONFIG = UNetConfig(
     transformers=(0, 1),
     head=8,
     vector=16,
-    tower=TowerConfig(vocab=TOKENIZER.size, length=8, dim=16, convolutions=1, depth=1, head=8),
+    tower=TowerConfig(dim=16, convolutions=1, depth=1, head=8),
 )
 
 

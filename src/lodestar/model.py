@@ -19,6 +19,7 @@ from .conditions import (
     Schema,
     TextSchema,
     Tokenizer,
+    Value,
     schema_from_json,
     schema_to_json,
     singles,
@@ -102,7 +103,7 @@ class Model:
         steps: int | None = None,
         grid: str | None = None,
         seed: Seed = 0,
-        negative: str | int | None = None,
+        negative: Value = None,
         init: Tensor | None = None,
         strength: float | None = None,
         mask: Tensor | None = None,
@@ -238,9 +239,12 @@ def network_types() -> dict[str, tuple[Any, type]]:
 
 
 def _config(cls: type, data: Mapping[str, object]) -> object:
-    """A config dataclass from JSON: lists are tuples, objects are the configs that the fields say."""
-    hints = get_type_hints(cls)
-    return cls(**{k: _field(hints.get(k), v) for k, v in data.items()})
+    """A config dataclass from JSON: lists are tuples, objects are the configs that the fields say.
+
+    Fields that it once had, which older folders still have, are left out.
+    """
+    hints, former = get_type_hints(cls), getattr(cls, "former", ())
+    return cls(**{k: _field(hints.get(k), v) for k, v in data.items() if k not in former})
 
 
 def _field(hint: object, value: object) -> object:

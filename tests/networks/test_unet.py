@@ -87,9 +87,19 @@ def test_classes_and_their_null_differ():
 def test_a_null_of_zeros_adds_nothing(schema, prompt):
     network = tiny(schema).network
     context = network.encode(schema.encode([prompt, None]))
-    for part in (context.vector, context.tokens):
-        assert part is None or part[0].abs().max() > 0
-        assert part is None or part[1].abs().max() == 0
+    part = context.vector if context.tokens is None else context.tokens
+    assert part[0].abs().max() > 0
+    assert part[1].abs().max() == 0
+
+
+def test_text_is_read_by_attention_alone(text):
+    """A pooled text beside it would be learnt first, and leave little to learn which word belongs to which."""
+    assert text.encode(TEXT.encode(["a green star"])).vector.abs().max() == 0
+
+
+def test_text_without_attention_is_refused():
+    with pytest.raises(UsageError, match="at least 1 at some level"):
+        UNet(replace(CONFIG, transformers=(0, 0)), TEXT)
 
 
 def test_context_stacks_and_splits(text):

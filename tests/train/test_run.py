@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,12 +13,13 @@ from safetensors.torch import load_file
 from squares import CLASSES, CONFIG, Squares
 
 from lodestar import load, read_recipe
-from lodestar.conditions import LabelSchema, TextSchema
+from lodestar.conditions import ImageSchema, JointSchema, LabelSchema, TextSchema, Tokenizer
+from lodestar.core import KINDS
 from lodestar.errors import UsageError
 from lodestar.networks.tower import TowerConfig
 from lodestar.networks.unet import UNetConfig
-from lodestar.process import Cosine
-from lodestar.train import PRESETS, Preset, preset, train
+from lodestar.process import DDPM, EDM, Cosine, Flow, LogNormal
+from lodestar.train import PRESETS, Preset, check, new_model, preset, train
 from lodestar.train.checkpoint import Checkpoints
 from lodestar.train.presets import schema_of, sized
 
@@ -158,6 +160,26 @@ def test_resume_with_other_values_is_refused(finished):
         train(other, Squares(), finished.out, resume=True, quiet=True)
 
 
+def test_a_run_whose_configuration_has_fields_of_before_goes_on(unconditional, tmp_path):
+    out = tmp_path / "r"
+    shutil.copytree(unconditional.out, out)
+    config = json.loads((out / "config.json").read_text())
+    config["preset"]["network"]["tower"] |= {"vocab": 512, "length": 32}
+    (out / "config.json").write_text(json.dumps(config))
+    assert train(NONE, Squares(), out, resume=True, device="cpu", quiet=True).steps == 6
+    other = replace(NONE, network=replace(NONE.network, tower=replace(NONE.network.tower, depth=2)))
+    with pytest.raises(UsageError, match="another network: give the same"):
+        train(other, Squares(), out, resume=True, device="cpu", quiet=True)
+
+
+def test_the_text_of_a_joint_model_has_the_tower_that_its_schema_asks_for():
+    text = TextSchema(40, tokenizer=Tokenizer.train(["a red square"], 300))
+    schema = JointSchema({"text": text, "sketch": ImageSchema((1, 8, 8))})
+    model = new_model(TINY, schema, 8)
+    tower = model.network.encoder.parts[0].tower
+    assert (tower.embed.num_embeddings, len(tower.place)) == (text.vocab, 40)
+
+
 def test_resume_on_other_data_is_refused_and_on_the_same_elsewhere_is_not(tmp_path):
     class Told(Squares):
         def __init__(self, **told):
@@ -191,6 +213,10 @@ def test_resume_on_other_data_is_refused_and_on_the_same_elsewhere_is_not(tmp_pa
         ({"resolution": 0}, "resolution 0 is no multiple of 2.*choose 2"),
         ({"network": replace(TINY.network, in_channels=1)}, "3 channels and this network takes 1"),
         ({"loss": "x0", "min_snr": 5.0}, "one of loss and min_snr"),
+        ({"grid": "lamb"}, "sampling: unknown grid 'lamb'"),
+        ({"grid": "trailing"}, "sampling: grid 'trailing' is for processes of discrete steps"),
+        ({"kind": "eps"}, "sampling: a network of kind 'eps' says nothing at alpha = 0"),
+        ({"kind": "eps", "process": DDPM(zero_terminal=True)}, "'eps' says nothing at alpha = 0: use kind 'v'"),
         ({"drop": 1.5}, "probability"),
         ({"length": 1}, "at least 2 tokens"),
         ({"condition": "label"}, "null 'empty'"),
@@ -202,8 +228,38 @@ def test_what_cannot_be_is_refused_before_the_data_is_opened(tmp_path, change, s
     assert not (tmp_path / "r").exists()
 
 
+@pytest.mark.parametrize("process", [Cosine(), DDPM(), DDPM(zero_terminal=True), EDM(), Flow(shift=3)], ids=str)
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_for_every_process_but_eps_where_there_is_no_signal(process, kind):
+    asked = replace(TINY, process=process, kind=kind)
+    if kind == "eps" and process in (DDPM(zero_terminal=True), Flow(shift=3)):
+        with pytest.raises(UsageError, match="says nothing at alpha = 0"):
+            check(asked)
+        asked = replace(asked, grid="lam")  # which ends short of it
+    check(asked)
+
+
+def test_the_grid_is_the_models_own(tmp_path):
+    once = replace(NONE, train=replace(NONE.train, steps=1, validate_every=0, sample_every=1))
+    discrete = replace(once, process=DDPM(), density=LogNormal(), kind="eps", grid="trailing")
+    ended = train(discrete, Squares(), tmp_path / "r", device="cpu", quiet=True)
+    assert load(ended.out / "model").defaults.grid == "trailing"
+    assert read_recipe(ended.out / "samples" / "step-00000001.png")["grid"] == "trailing"
+    config = json.loads((ended.out / "config.json").read_text())["preset"]
+    assert (config["process"]["kind"], config["density"]["kind"]) == ("DDPM", "LogNormal")
+    longer = replace(discrete, grid="lam", train=replace(discrete.train, steps=2, sample_every=0))
+    assert train(longer, Squares(), ended.out, resume=True, device="cpu", quiet=True).model.defaults.grid == "lam"
+
+
 def never():
     raise AssertionError("the data is opened")
+
+
+def test_a_source_of_another_size_than_the_presets_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="source is of 8 pixels a side and the preset of 16: ") as refused:
+        train(replace(TINY, resolution=16), Squares(), tmp_path / "r", quiet=True)
+    assert "\n" not in str(refused.value)
+    assert not (tmp_path / "r").exists()
 
 
 def test_the_data_is_opened_after_everything_else_is_known(finished, tmp_path):
@@ -244,8 +300,6 @@ def test_a_damaged_config_is_one_line(finished, tmp_path):
 
 
 def test_a_finished_run_can_be_made_longer(unconditional, tmp_path):
-    import shutil
-
     shutil.copytree(unconditional.out, tmp_path / "longer")
     longer = replace(NONE, train=replace(NONE.train, steps=8))
     assert train(longer, Squares(), tmp_path / "longer", resume=True, device="cpu", quiet=True).steps == 8
@@ -293,7 +347,7 @@ def test_init_of_a_text_model_keeps_its_tokenizer(finished, tmp_path):
 
 
 def test_init_of_another_kind_of_network_is_an_error(finished, tmp_path):
-    network = UNetConfig(channels=(4,), transformers=(0,), vector=12, tower=TowerConfig(dim=12, head=4))
+    network = UNetConfig(channels=(4,), transformers=(1,), head=4, vector=12, tower=TowerConfig(dim=12, head=4))
     other = replace(TINY, network=network)
     with pytest.raises(UsageError, match="only 0% of the weights of model 'tiny' fit"):
         train(other, Squares(), tmp_path / "out", init=finished.out / "model", quiet=True)

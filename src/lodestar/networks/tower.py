@@ -7,6 +7,7 @@ matter of neighbours, so the convolutions can tell before attention has learnt w
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -18,27 +19,28 @@ from .layers import Attention
 
 @dataclass(frozen=True)
 class TowerConfig:
-    vocab: int = 512  # tokens
-    length: int = 32  # tokens of a text, padding included
+    """How many tokens there are, and how many a text has, is the schema's to say."""
+
     dim: int = 192
     convolutions: int = 2
     depth: int = 1  # self-attention blocks
     head: int = 48  # channels a head
+    former: ClassVar = ("vocab", "length")
 
     def __post_init__(self) -> None:
-        if min(self.vocab, self.length, self.dim, self.head) < 1 or min(self.convolutions, self.depth) < 0:
+        if min(self.dim, self.head) < 1 or min(self.convolutions, self.depth) < 0:
             raise UsageError(f"a text tower's sizes must be at least 1, got {self}")
         if self.depth and self.dim % self.head:
             raise UsageError(f"a text tower of {self.dim} channels does not divide into heads of {self.head}")
 
 
 class TextTower(nn.Module):
-    """Token ids and mask [B, T] -> tokens [B, T, D]."""
+    """Token ids and mask [B, T] -> tokens [B, T, D], of a vocabulary and of texts of one length, padding included."""
 
-    def __init__(self, config: TowerConfig) -> None:
+    def __init__(self, config: TowerConfig, vocab: int, length: int) -> None:
         super().__init__()
-        self.embed = nn.Embedding(config.vocab, config.dim)
-        self.place = nn.Parameter(torch.randn(config.length, config.dim) * 0.02)
+        self.embed = nn.Embedding(vocab, config.dim)
+        self.place = nn.Parameter(torch.randn(length, config.dim) * 0.02)
         self.convolutions = nn.ModuleList(TokenConvolution(config.dim) for _ in range(config.convolutions))
         self.blocks = nn.ModuleList(TowerBlock(config.dim, config.dim // config.head) for _ in range(config.depth))
         self.norm = nn.LayerNorm(config.dim)

@@ -116,8 +116,7 @@ class Encoder(nn.Module):
         if isinstance(schema, LabelSchema):
             self.labels = nn.Embedding(len(schema.classes) + 1, config.vector)  # the last row is the null
         if isinstance(schema, TextSchema):
-            self.tower = TextTower(config.tower)
-            self.pool = nn.Linear(config.tower.dim, config.vector)
+            self.tower = TextTower(config.tower, schema.vocab, schema.length)
         if isinstance(schema, VectorSchema):
             self.linear = nn.Linear(schema.dim, config.vector)
             self.null = nn.Parameter(torch.zeros(config.vector)) if schema.null == "learnt" else None
@@ -150,12 +149,12 @@ class Encoder(nn.Module):
         return vector if self._null_is("learnt") else vector * (index >= 0)[:, None]
 
     def _text(self, text: Text) -> Context:
+        """Tokens alone, and no pooled text in the vector: from a bag of words a network soon knows what is in a
+        picture, and then gains too little from attending to which word belongs to which (docs/training.md)."""
         tokens = self.tower(text.ids, text.mask)
-        weight = text.mask[..., None] / text.mask.sum(1)[:, None, None]
-        vector = self.pool((tokens * weight).sum(1))
-        if self._null_is("zeros"):  # the pool has a bias, so its result is what must be zero
-            vector, tokens = vector * text.present[:, None], tokens * text.present[:, None, None]
-        return Context(vector, tokens, text.mask)
+        if self._null_is("zeros"):
+            tokens = tokens * text.present[:, None, None]
+        return Context(tokens.new_zeros(len(tokens), self.vector), tokens, text.mask)
 
     def _vector(self, condition: Vector) -> Tensor:
         there = condition.present[:, None]
@@ -180,6 +179,8 @@ class UNet(nn.Module):
         super().__init__()
         self.config, c = config, config
         text = c.tower.dim if any(isinstance(s, TextSchema) for s in singles(schema)) else None
+        if text and not any(c.transformers):
+            raise UsageError("text is read by attention: transformers must be at least 1 at some level")
         self.encoder = Encoder(c, schema)
         self.level = LevelEmbedding(c.vector)
         pixels = c.in_channels * c.patch**2

@@ -24,7 +24,7 @@ _CONFIG, _TOKENIZER = "config.json", "tokenizer.json"
 # What may change when a run goes on: it changes neither the steps done nor what a step does.
 _FREE = {"steps", "images", "log_every", "validate_every", "validate_images", "sample_every", "checkpoint_every"}
 _FREE |= {"checkpoint_seconds", "keep", "threads"}
-_NOTES = {"train", "command", "licence", "measured", "guidance", "sampler", "steps"}
+_NOTES = {"train", "command", "licence", "measured", "guidance", "sampler", "steps", "grid"}
 
 
 def claim(out: Path, resume: bool) -> None:
@@ -87,13 +87,20 @@ def refuse_other_data(now: Mapping[str, object], data: Mapping[str, Any]) -> Non
 
 def described(preset: Preset) -> dict[str, Any]:
     """A preset as JSON values; of the fields that hold one of several classes, which one."""
-    parts = {"process": preset.process, "density": preset.density}
+    parts: dict[str, Any] = {"process": preset.process, "density": preset.density}
     tagged = {name: {"kind": type(part).__name__, **asdict(part)} for name, part in parts.items()}
     return _json({**asdict(preset), **tagged})
 
 
 def _changed(before: Mapping[str, Any], now: Mapping[str, Any], free: set[str]) -> list[str]:
-    return [k for k in now if k not in free and k in before and now[k] != before[k]]  # fields may have been added
+    return [k for k in now if k not in free and k in before and _differ(before[k], now[k])]
+
+
+def _differ(before: object, now: object) -> bool:
+    """Whether two values do, in what both have: fields may have been added, or taken away."""
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        return any(_differ(before[k], now[k]) for k in now if k in before)
+    return before != now
 
 
 def versions() -> dict[str, str]:

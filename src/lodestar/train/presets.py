@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
+
+import torch
 
 from ..conditions import LabelSchema, Schema, TextSchema, Tokenizer
-from ..core import Kind
+from ..core import Kind, Level, convert
 from ..data import Source
 from ..errors import UsageError, unknown
 from ..networks.tower import TowerConfig
 from ..networks.unet import SIZES, UNetConfig
-from ..process import Cosine, Flow, LogitNormal, Uniform
+from ..process import DENSITIES, PROCESSES, Density, Flow, LogitNormal, Process
 from ..request import Defaults
 from .config import TrainConfig
 from .optim import OPTIMIZERS
@@ -22,6 +24,10 @@ from .weighting import InTermsOf, MinSNR, Weight
 TOKENIZER_TEXTS = 20_000  # captions that a tokenizer learns from
 CHANNELS = 3  # of a source's pictures
 UNSIZED = ("in_channels", "patch", "tower")  # what no size of a network says
+PARTS = {  # of a preset, that are one of several classes, by lower-case name
+    "process": {name.lower(): cls for name, cls in PROCESSES.items()},
+    "density": {name.lower(): cls for name, cls in DENSITIES.items()},
+}
 
 
 @dataclass(frozen=True)
@@ -38,15 +44,16 @@ class Preset:
     drop: float = 0.1  # probability that the null stands in for a condition in training
     length: int = 32  # tokens, for text
     vocab: int = 512  # tokens at most, for text
-    process: Cosine | Flow = field(default_factory=Flow)
+    process: Process = field(default_factory=Flow)
     kind: Kind = "flow"  # what the network puts out
-    density: Uniform | LogitNormal = field(default_factory=LogitNormal)
+    density: Density = field(default_factory=LogitNormal)
     loss: Kind | None = None  # in terms of which kind the error is measured; None: of its own
     curriculum: int = 0  # images, for the embedded world: from one object at a time to all
     min_snr: float = 0.0  # gamma of the Min-SNR weighting; 0: not used
     guidance: str = "cfg(4)"  # the rule that the model is sampled with when nothing is asked
     sampler: str = "dpmpp_2m"  # the sampler, likewise
     steps: int = 20  # the sampler's steps, likewise
+    grid: str = "u"  # the levels that it visits, likewise
     licence: str = "Apache-2.0"  # of the weights
     measured: Mapping[str, object] = field(default_factory=dict)  # what the command gave
 
@@ -55,16 +62,15 @@ SCENES_32 = Preset(
     name="scenes-32",
     command="lodestar train --preset scenes-32 --out runs/scenes-32",
     train=TrainConfig(
-        images=800_000, batch=64, optimizer="muon", lr=1e-3, warmup=300, schedule="wsd", ema_half_life=20_000
+        images=600_000, batch=64, optimizer="muon", lr=1e-3, warmup=300, schedule="wsd", ema_half_life=20_000
     ),
-    network=replace(SIZES["small"], tower=TowerConfig(dim=128, head=32)),
+    network=UNetConfig(channels=(24, 48, 128), transformers=(0, 0, 4), head=32, tower=TowerConfig(dim=128, head=32)),
     condition="text",
     null="empty",
     length=24,
     kind="x0",
     loss="flow",
-    density=LogitNormal(mean=0.7),  # towards noise, where the picture is laid out
-    curriculum=200_000,
+    density=LogitNormal(mean=0.9),  # towards noise, where the picture is laid out
     guidance="cfg(2)",
     # python -m benchmarks.card runs/scenes-32b/model --scales 1 2 4 --batch 50; of two runs, see docs/training.md
     measured={
@@ -93,7 +99,7 @@ IMAGES = Preset(
     command="lodestar train --preset images --data DATA --out runs/images",
     train=TrainConfig(images=200_000, batch=32, optimizer="muon", lr=1e-3, warmup=300, schedule="wsd"),
     network=UNetConfig(
-        channels=(24, 48, 96, 192), transformers=(0, 0, 1, 3), head=32, tower=TowerConfig(vocab=2048, dim=192, head=32)
+        channels=(24, 48, 96, 192), transformers=(0, 0, 1, 3), head=32, tower=TowerConfig(dim=192, head=32)
     ),
     resolution=64,
     vocab=2048,
@@ -121,10 +127,25 @@ def sized(network: UNetConfig, size: str) -> UNetConfig:
     return replace(SIZES[size], **{name: getattr(network, name) for name in UNSIZED})
 
 
+def with_parts(preset: Preset, **names: str) -> Preset:
+    """The preset with other PARTS, each by its name and with its own numbers; one that it has already stays as it is.
+
+    Raises UsageError for an unknown name.
+    """
+    return replace(preset, **{part: _part(part, name, getattr(preset, part)) for part, name in names.items()})
+
+
+def _part(part: str, name: str, own: object) -> Any:
+    if name not in PARTS[part]:
+        raise unknown(part, name, PARTS[part])
+    return own if type(own) is PARTS[part][name] else PARTS[part][name]()
+
+
 def check(preset: Preset) -> None:
     """Raises UsageError for what no data could make a run of."""
     try:
-        Defaults(preset.guidance, preset.sampler, preset.steps)
+        defaults = Defaults(preset.guidance, preset.sampler, preset.steps, preset.grid)
+        _check_kind(preset.kind, defaults.levels(preset.process))
     except UsageError as error:
         raise UsageError(f"sampling: {error}") from None
     if preset.train.optimizer not in OPTIMIZERS:
@@ -132,6 +153,13 @@ def check(preset: Preset) -> None:
     _check_shape(preset.network, preset.resolution)
     weight_of(preset)
     _schema(preset, "text" if preset.condition == "auto" else preset.condition, ("any",))
+
+
+def _check_kind(kind: Kind, visited: Sequence[Level]) -> None:
+    """Whether a network of this kind says something at every level at which the sampler asks it."""
+    nothing = torch.zeros(1)
+    for level in visited[:-1]:
+        convert(kind, nothing, nothing, level)
 
 
 def _check_shape(network: UNetConfig, resolution: int) -> None:

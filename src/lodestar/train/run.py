@@ -15,14 +15,16 @@ from torch import nn
 from ..conditions import LabelSchema, Schema, TextSchema, guidable
 from ..core import generator
 from ..data import Batch, Source
+from ..errors import UsageError
 from ..files import writing
 from ..model import Model, build, load
 from ..request import Prompts, UnseenWords
+from .account import Look
 from .checkpoint import FOLDER as CHECKPOINTS
 from .checkpoint import has_checkpoints
 from .config import TrainConfig
 from .folder import claim, continued, described, record, recorded, recorded_tokenizer, refuse_other_data, versions
-from .loop import Look, Outcome, loop
+from .loop import Outcome, loop
 from .precision import Precision, choose
 from .presets import Preset, check, schema_of, weight_of
 from .repeat import threads
@@ -76,22 +78,7 @@ def train(
     check(preset)
     claim(out, resume)
     with threads(preset.train.threads):
-        begun = recorded(out) if resume else None
-        if begun is not None:
-            preset, init = continued(preset, begun), begun["init"]
-        else:
-            preset = replace(preset, train=replace(preset.train, precision=_precision(preset.train, device)))
-        before = load(init) if init is not None and not has_checkpoints(out / CHECKPOINTS) else None
-        source = source() if callable(source) else source
-        if begun is not None:
-            refuse_other_data(source.describe(), begun)
-        tokenizer = recorded_tokenizer(out) if resume else tokenizer_of(before)
-        model = new_model(preset, schema_of(preset, source, tokenizer), source.resolution)
-        taken = take_over(model.network, before) if before else None
-        if begun is None:
-            record(out, preset, model.schema, source=source.describe(), init=init, taken=taken and str(taken))
-        if taken and not quiet:
-            print(f"--init {init}: {taken}", file=sys.stderr)
+        preset, source, model = _begun(preset, source, out, resume, init, device, quiet)
         task = denoising(preset, model)
         looks, stream = _looks(preset, task, model, source, out, measure), _stream(preset.train, source)
         outcome = loop(task, stream, preset.train, out, looks=looks, resume=resume, device=device, quiet=quiet)
@@ -99,6 +86,42 @@ def train(
     with writing(out):
         model.save(out / "model", dtype)
     return Run(model, out, outcome.steps, outcome.stopped, outcome.last, outcome.seconds)
+
+
+def _begun(
+    preset: Preset,
+    source: Source | Callable[[], Source],
+    out: Path,
+    resume: bool,
+    init: Path | str | None,
+    device: str | None,
+    quiet: bool,
+) -> tuple[Preset, Source, Model]:
+    """The run's own preset, its data, and its model before the first step. A new run is recorded."""
+    begun = recorded(out) if resume else None
+    if begun is not None:
+        preset, init = continued(preset, begun), begun["init"]
+    else:
+        preset = replace(preset, train=replace(preset.train, precision=_precision(preset.train, device)))
+    before = load(init) if init is not None and not has_checkpoints(out / CHECKPOINTS) else None
+    source = source() if callable(source) else source
+    _check_size(preset, source)
+    if begun is not None:
+        refuse_other_data(source.describe(), begun)
+    tokenizer = recorded_tokenizer(out) if resume else tokenizer_of(before)
+    model = new_model(preset, schema_of(preset, source, tokenizer), source.resolution)
+    taken = take_over(model.network, before) if before else None
+    if begun is None:
+        record(out, preset, model.schema, source=source.describe(), init=init, taken=taken and str(taken))
+    if taken and not quiet:
+        print(f"--init {init}: {taken}", file=sys.stderr)
+    return preset, source, model
+
+
+def _check_size(preset: Preset, source: Source) -> None:
+    if source.resolution != preset.resolution:
+        why = f"the source is of {source.resolution} pixels a side and the preset of {preset.resolution}"
+        raise UsageError(f"{why}: open the source at that resolution, or change the preset's")
 
 
 def _stream(config: TrainConfig, source: Source) -> Callable[[int], Iterator[Batch]]:
@@ -115,13 +138,11 @@ def new_model(preset: Preset, schema: Schema, resolution: int) -> Model:
     """An untrained model: its weights are a function of the preset and its seed."""
     config = preset.network
     kind = type(config).__name__.removesuffix("Config").lower()
-    if isinstance(schema, TextSchema):
-        config = replace(config, tower=replace(config.tower, vocab=schema.vocab, length=schema.length))
     with torch.random.fork_rng([]):
         torch.manual_seed(generator(preset.train.seed, _WEIGHTS).initial_seed())
         network = build({"type": kind, **asdict(config)}, schema)
     guidance = preset.guidance if guidable(schema) else "cfg(1)"
-    card = {"guidance": guidance, "sampler": preset.sampler, "steps": preset.steps, "licence": preset.licence}
+    card = {"guidance": guidance, **{k: getattr(preset, k) for k in ("sampler", "steps", "grid", "licence")}}
     shape = (config.in_channels, resolution, resolution)
     return Model(network, preset.process, preset.kind, schema, shape, preset.name, card)
 
