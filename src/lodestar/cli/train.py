@@ -123,7 +123,7 @@ class Train(Command):
 
     def _source(self) -> Source:
         if self.data == SCENES:
-            return ScenesSource(self.plan.resolution, self.plan.curriculum)
+            return ScenesSource(self.plan.resolution)
         return open_source(str(self.data), self.plan.resolution, self.reading)
 
 

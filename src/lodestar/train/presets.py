@@ -48,7 +48,6 @@ class Preset:
     kind: Kind = "flow"  # what the network puts out
     density: Density = field(default_factory=LogitNormal)
     loss: Kind | None = None  # in terms of which kind the error is measured; None: of its own
-    curriculum: int = 0  # images, for the embedded world: from one object at a time to all
     min_snr: float = 0.0  # gamma of the Min-SNR weighting; 0: not used
     guidance: str = "cfg(4)"  # the rule that the model is sampled with when nothing is asked
     sampler: str = "dpmpp_2m"  # the sampler, likewise

@@ -88,34 +88,3 @@ def test_it_describes_itself() -> None:
 def test_other_resolutions_are_refused(resolution: int) -> None:
     with pytest.raises(UsageError, match="16 to 128"):
         ScenesSource(resolution)
-
-
-def test_a_curriculum_begins_with_one_object_at_a_time() -> None:
-    """All alone in the first half, then a falling share, and after it the very scenes that come without one."""
-    plain, taught = ScenesSource(16), ScenesSource(16, curriculum=2000)
-
-    def things(world: ScenesSource, batch: int) -> list[int]:
-        texts = next(iter(world.batches(500, seed=0, start=batch))).texts
-        return [len(claim.things) for t in texts or () if (claim := parse(t))]
-
-    alone = [things(taught, batch).count(1) / 500 for batch in range(5)]
-    share = things(plain, 0).count(1) / 500
-    assert alone[:2] == [1, 1]
-    assert 1 > alone[2] > alone[3] > share
-    assert things(taught, 4) == things(plain, 4)
-
-
-def test_a_curriculum_is_not_cut_by_resuming() -> None:
-    world = ScenesSource(16, curriculum=64)
-    whole = list(islice(world.batches(8, seed=3), 6))
-    late = next(iter(world.batches(8, seed=3, start=5)))
-    assert torch.equal(whole[5].images, late.images)
-
-
-def test_the_held_out_scenes_know_no_curriculum() -> None:
-    assert ScenesSource(16, curriculum=10**6).held_out(50).texts == ScenesSource(16).held_out(50).texts
-
-
-def test_a_negative_curriculum_is_refused() -> None:
-    with pytest.raises(UsageError, match="number of images, got -1"):
-        ScenesSource(16, curriculum=-1)

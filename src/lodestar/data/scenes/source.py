@@ -21,7 +21,7 @@ from ...errors import UsageError
 from ..source import Batch
 from .captions import captions
 from .render import render
-from .world import BACKGROUNDS, COLOURS, COUNTS, HELD_OUT, SHAPES, Floats, Ints, draw, uniform
+from .world import BACKGROUNDS, COLOURS, COUNTS, HELD_OUT, SHAPES, Ints, draw, uniform
 
 VALIDATION, SEEN, COMPOSED, WORDS, TRAINING = 0, 1 << 32, 2 << 32, 3 << 32, 1 << 40
 LEAST, MOST = 16, 128  # pixels a side
@@ -33,13 +33,10 @@ class ScenesSource:
     """Captioned scenes without end; those with a held-out combination never come."""
 
     resolution: int = 32  # pixels a side
-    curriculum: int = 0  # images: training sees one object at a time in the first half of them, then more and more
 
     def __post_init__(self) -> None:
         if not LEAST <= self.resolution <= MOST:
             raise UsageError(f"scenes are {LEAST} to {MOST} pixels a side, got {self.resolution}")
-        if self.curriculum < 0:
-            raise UsageError(f"curriculum is a number of images, got {self.curriculum}")
 
     @property
     def classes(self) -> None:
@@ -54,8 +51,7 @@ class ScenesSource:
         """Batches of steps start, start + 1, ... without end; each is a function of (size, seed, step)."""
         ahead = max(1, TOGETHER // size)  # steps
         for first in count(_training(seed) + start * size, ahead * size):
-            index = _range(first, ahead * size)
-            images, texts = self._drawn(index, self._alone(index - _training(seed)))
+            images, texts = self._drawn(_range(first, ahead * size))
             for i in range(0, ahead * size, size):
                 yield Batch(images[i : i + size], texts[i : i + size])
 
@@ -75,13 +71,9 @@ class ScenesSource:
             "held_out_combinations": [" ".join(pair) for pair in HELD_OUT],
         }
 
-    def _alone(self, done: Ints) -> Floats | float:
-        """The share of scenes that are reduced to one object after so many images [N]."""
-        return np.clip(2 - 2 * done / self.curriculum, 0, 1) if self.curriculum else 0.0
-
-    def _drawn(self, index: Ints, alone: Floats | float = 0.0) -> tuple[Tensor, list[str]]:
+    def _drawn(self, index: Ints) -> tuple[Tensor, list[str]]:
         """Pictures uint8 [N, 3, H, W] and captions of the scenes with these indices."""
-        scenes = draw(index, alone=alone)
+        scenes = draw(index)
         return torch.from_numpy(render(scenes, self.resolution)), captions(scenes)
 
 

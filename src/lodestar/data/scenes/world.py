@@ -56,16 +56,14 @@ class Scenes:
         return self.radius > (SMALL[1] + LARGE[0]) / 2
 
 
-def draw(index: Ints, held_out: bool = False, alone: Floats | float = 0.0) -> Scenes:
+def draw(index: Ints, held_out: bool = False) -> Scenes:
     """The scenes with these indices [N].
 
     held_out: False gives scenes without any held-out combination (what training sees); True gives scenes that each
     have at least one.
-    alone: probability, for all or each [N], that a scene has one object whatever it would have had.
     """
     index = np.asarray(index, dtype=np.int64)
     count = 1 + np.searchsorted(np.cumsum(COUNTS)[:-1], uniform(index, 0), side="right")
-    count[uniform(index, 2) < alone] = 1
     shape, colour = _kinds(index, held_out)
     radius = _radii(index, count)
     centre = _layout(index, count, radius)
