@@ -57,6 +57,15 @@ def test_karras_is_the_papers() -> None:
     assert torch.allclose(own, torch.stack([level.sigma for level in levels(EDM(), n, "karras")[:-1]]), rtol=1e-9)
 
 
+def test_a_flow_on_a_shifted_grid_visits_the_levels_of_the_shifted_flow() -> None:
+    """And keeps the velocity of the straight path, eps - x0, which networks such as Stable Diffusion 3's put out."""
+    found, expected = levels(Flow(), 7, "shifted(shift=5)"), levels(Flow(5.0), 7)
+    for at, own in zip(found, expected, strict=True):
+        assert torch.allclose(at.sigma, own.sigma, rtol=0, atol=1e-12)
+        assert (at.d_alpha, at.d_sigma) == (-1, 1)
+    assert expected[3].d_sigma != 1
+
+
 @pytest.mark.parametrize("grid", ["trailing", "leading"])
 def test_discrete_grids_take_whole_steps(grid: str) -> None:
     process = DDPM()

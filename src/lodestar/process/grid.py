@@ -2,6 +2,7 @@
 
 u                uniform in the process's own time
 lam              uniform in log SNR
+shifted(shift)   shift u / (1 + (shift - 1) u) for uniform u. Esser et al. 2024, arXiv:2403.03206, eq. 23
 karras(rho)      uniform in (sigma / alpha)^{1 / rho}. Karras et al. 2022, arXiv:2206.00364, eq. 5
 trailing         of a process of discrete steps, every so many down from the last one, and
 leading          up from the first one: as diffusers names them, after Lin et al. 2023, arXiv:2305.08891, Table 2
@@ -18,11 +19,10 @@ from typing import overload
 import torch
 from torch import Tensor
 
-from ..core import Level
+from ..core import Level, Process
 from ..errors import UsageError, unknown
 from ..expression import parse_call
 from .edm import EDM
-from .process import Process
 
 LAM_LIMIT = 20.0  # log SNR; where a process has no end of its own, a grid in lam ends as the CFG paper's process does
 
@@ -82,6 +82,12 @@ def _uniform_lam(process: Process, steps: int) -> Tensor:
     return process.u_of(torch.linspace(*_ends(process), steps, dtype=torch.float64)).clamp(0, 1)
 
 
+def _shifted(process: Process, steps: int, *, shift: float = 3.0) -> Tensor:
+    """For flow networks that say eps - x0 at every sigma, as most do: the velocity of `Flow(shift)` is of its own u."""
+    u = _uniform_u(process, steps)
+    return shift * u / (1 + (shift - 1) * u)
+
+
 def _karras(process: Process, steps: int, *, rho: float = 7.0) -> Tensor:
     """u at equal distances of (sigma / alpha)^{1 / rho}, between the ends, or EDM's where a process goes further."""
     noise, clean = (math.exp(-lam / 2) for lam in _ends(process))
@@ -126,6 +132,7 @@ _U0, _U1 = torch.zeros((), dtype=torch.float64), torch.ones((), dtype=torch.floa
 GRIDS: dict[str, Callable[..., Tensor]] = {
     "u": _uniform_u,
     "lam": _uniform_lam,
+    "shifted": _shifted,
     "karras": _karras,
     "trailing": _trailing,
     "leading": _leading,
