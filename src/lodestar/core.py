@@ -63,6 +63,22 @@ class Level:
         return self.alpha, self.sigma, self.d_alpha, self.d_sigma
 
 
+class Process(Protocol):
+    """A path from data at u = 0 to noise at u = 1. Those of `process` are frozen dataclasses of numbers."""
+
+    def level(self, u: Tensor) -> Level:
+        """The level at u, [] or [B] in [0, 1]: float64, with derivatives by u."""
+        ...
+
+    def u_of(self, lam: Tensor) -> Tensor:
+        """The u, float64, at which the log SNR is lam: the inverse of `level(u).lam`."""
+        ...
+
+    def timestep(self, level: Level) -> Tensor:
+        """What a network of this process is told of a level, in its own unit, shaped as the level."""
+        ...
+
+
 @dataclass(frozen=True)
 class Step:
     """Where a sampler stands."""

@@ -394,6 +394,9 @@ def test_an_unknown_gradient_and_one_that_is_no_log_density():
     logits = {"classifier": lambda x, level, labels: x.flatten(1)}
     with pytest.raises(UsageError, match=r"'classifier' must give one number a row, got \[4, 6\]"):
         guide(Classified(), raw(ORACLE, "v"), LABELS, kind="v", gradients=logits)(X, step_at(0.5))
+    without = {"classifier": torch.no_grad()(log_p)}
+    with pytest.raises(UsageError, match=r"^the log density 'classifier' runs without derivatives \(no_grad\)"):
+        guide(Classified(), raw(ORACLE, "v"), LABELS, kind="v", gradients=without)(X, step_at(0.5))
 
 
 # drop and replace by part

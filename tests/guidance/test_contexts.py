@@ -110,3 +110,21 @@ def test_a_condition_without_parts_has_none_to_drop(condition):
         Conditions(condition, {}).key(Ask(drop=frozenset({"image"})))
     with pytest.raises(UsageError, match="unknown part 'imgae': did you mean 'image'"):
         Conditions(JOINT, {}).key(Ask(drop=frozenset({"imgae"})))
+
+
+def test_what_was_encoded_without_derivatives_is_encoded_again_where_they_are_wanted(x, at):
+    encoder = torch.nn.Linear(1, 1)
+
+    class Net:
+        encode = staticmethod(encoder)
+
+        def __call__(self, x, level, c):
+            return x + c.reshape(-1, 1, 1)
+
+    g = guide("cfg(2)", Net(), torch.ones(4, 1), kind="x0", named={"null": torch.zeros(1, 1)})
+    with torch.no_grad():
+        before = g(x, at(1.0))
+    after = g(x, at(1.0))
+    assert torch.equal(before.x0, after.x0)
+    after.x0.sum().backward()
+    assert encoder.weight.grad is not None

@@ -194,6 +194,7 @@ class Timeless:
         (Model(Flow()), {"process": Flow()}, "^the network knows its own process: leave process out"),
         (of_flow, {"process": Flow()}, "the network returns a Tensor: say kind="),
         (lambda *a: (of_flow(*a),), {"kind": "flow", "process": Flow()}, "returns a tuple: let it be a tensor, or"),
+        (lambda *a: of_flow(*a)[:1], {"kind": "flow", "process": Flow()}, r"returns \[1, 2, 3\] for x \[4, 2, 3\]:"),
         (lambda *a: {"sample": of_flow(*a)}, {"kind": "flow", "process": Flow()}, "'main': there are sample"),
     ],
 )
@@ -207,3 +208,12 @@ def test_a_network_may_come_with_its_own_kind_and_process():
     own = guide("cfg(1)", Network(of_flow, "flow", Flow()), CLASSES)(X, at)
     assert torch.equal(own.x0, guide("cfg(1)", of_flow, CLASSES, kind="flow", process=Flow())(X, at).x0)
     assert torch.equal(guide("cfg(1)", Network(Model(Flow())), CLASSES)(X, at).x0, X / 2)
+
+
+@pytest.mark.parametrize("rule", ["cfg(1)", "cfg(2)"])
+def test_a_network_may_change_its_input_in_place(rule):
+    at, x = Step(Flow().level(torch.tensor(0.5))), X.clone()
+    found = guide(rule, lambda x, s, c: x.mul_(2), CLASSES, kind="flow", process=Flow(), named={"null": NULL})(x, at)
+    expected = convert("flow", 2 * X, X, at.level)
+    assert torch.equal(x, X)
+    torch.testing.assert_close(found.x0, expected.x0)

@@ -159,11 +159,6 @@ def test_the_same_context_object_serves_steps_that_ask_the_same(x, condition, at
     assert seen[0] is seen[1] is seen[2]
 
 
-def test_nothing_is_copied_when_there_is_one_ask(net, x, condition, at):
-    guide("cfg(1)", net, condition, kind="x0")(x, at(1.0))
-    assert net.inputs[0] is x
-
-
 def test_levels_follow_their_samples(net, x, condition, at):
     guide("cfg([4, 1, 1, 4])", net, condition, kind="x0")(x, at(1.0, 2.0, 3.0, 4.0))
     assert net.levels[0].sigma.tolist() == [1, 2, 3, 4, 1, 4]
@@ -221,8 +216,8 @@ def test_gradients_flow_through(net, x, condition, at):
 
 def test_asks_can_be_read_beforehand(net, condition, at):
     g = guide("interval(cfg(4), lo=.5, hi=2)", net, condition, kind="x0")
-    assert any(a.drop for a in g.asks(at(1.0)).values())
-    assert not any(a.drop for a in g.asks(at(3.0)).values())
+    assert any(a.drop for a in g.rule.asks(at(1.0)).values())
+    assert not any(a.drop for a in g.rule.asks(at(3.0)).values())
 
 
 @pytest.mark.parametrize(
@@ -232,6 +227,18 @@ def test_per_sample_values_of_the_wrong_length(net, x, condition, at, rule):
     with pytest.raises(UsageError, match=r"^(scale|phi|hi) has 3 values for a batch of 4: give one number, or one for"):
         guide(rule, net, condition, kind="x0")(x, at(1.0, 2.0, 3.0, 4.0))
     assert not net.passes
+
+
+def test_levels_of_the_wrong_length(net, x, condition, at):
+    with pytest.raises(UsageError, match=r"^level has 3 values for a batch of 4: give one number, or one for each"):
+        guide("cfg(4)", net, condition, kind="x0")(x, at(1.0, 2.0, 3.0))
+    assert not net.passes
+
+
+@pytest.mark.parametrize("rule", [4, CFG, None])
+def test_what_is_no_rule(net, condition, rule):
+    with pytest.raises(UsageError, match=r"^rule must be a rule such as cfg\(4\), got "):
+        guide(rule, net, condition, kind="x0")
 
 
 @pytest.mark.parametrize(

@@ -68,3 +68,9 @@ def test_restrict_keeps_these_rows_or_drops_the_asks():
 def test_a_wrapper_needs_a_rule_inside(bad):
     with pytest.raises(UsageError, match="inner must be a rule such as"):
         Interval(bad)
+
+
+def test_one_name_is_one_prediction():
+    """A rule that calls another prediction cond cannot be wrapped in one that reads cond: one would get the other's."""
+    with pytest.raises(UsageError, match=r"^two rules ask for different .* name 'cond': rename one"):
+        union({"cond": Ask(net="weak")}, {"cond": Ask()})

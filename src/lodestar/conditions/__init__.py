@@ -11,35 +11,7 @@ from .text import Text, TextSchema
 from .tokenizer import Tokenizer
 from .vector import Vector, VectorSchema
 
-__all__ = [
-    "Condition",
-    "Drop",
-    "DropRamp",
-    "Dropped",
-    "Image",
-    "ImageSchema",
-    "Joint",
-    "JointSchema",
-    "Label",
-    "LabelSchema",
-    "PartSchema",
-    "Rate",
-    "Schema",
-    "Text",
-    "TextSchema",
-    "Tokenizer",
-    "Value",
-    "Vector",
-    "VectorSchema",
-    "anything",
-    "coins",
-    "drop",
-    "fallen",
-    "guidable",
-    "rates",
-    "schema_from_json",
-    "schema_to_json",
-    "singles",
-    "tokenizer_in",
-    "without",
-]
+__all__ = ["Condition", "Drop", "DropRamp", "Dropped", "Image", "ImageSchema", "Joint", "JointSchema", "Label"]
+__all__ += ["LabelSchema", "PartSchema", "Rate", "Schema", "Text", "TextSchema", "Tokenizer", "Value", "Vector"]
+__all__ += ["VectorSchema", "anything", "coins", "drop", "fallen", "guidable", "rates", "schema_from_json"]
+__all__ += ["schema_to_json", "singles", "tokenizer_in", "without"]

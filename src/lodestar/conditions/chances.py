@@ -97,7 +97,9 @@ def anything(dropped: Dropped, n: int) -> Tensor:
     return torch.stack([torch.zeros(n, dtype=torch.bool), *(mask.cpu() for mask in dropped.values())]).any(0)
 
 
-def check_null(null: str, nulls: tuple[str, ...]) -> None:
+def check_drop(drop: Drop, null: str, nulls: tuple[str, ...]) -> None:
+    """Raise UsageError unless what a schema says is a probability, and its null one of these."""
+    most(drop)
     if null not in nulls:
         raise unknown("null", str(null), nulls)
 

@@ -7,7 +7,8 @@ learns both the conditional and the unconditional prediction.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
 from typing import Protocol, Self, TypeVar
 
 import torch
@@ -47,6 +48,24 @@ class Condition(Protocol):
     def cat(cls, parts: Sequence[Self]) -> Self:
         """The rows of all parts, in order. Raises UsageError where they are of different schemas."""
         ...
+
+
+class Rows:
+    """A frozen dataclass of tensors, batch first: what a condition can do by that alone."""
+
+    def __len__(self) -> int:
+        return len(getattr(self, fields(self)[0].name))  # type: ignore[arg-type]
+
+    def __getitem__(self, rows: Tensor | slice) -> Self:
+        return self._each(lambda tensor: tensor[rows])
+
+    def to(self, device: torch.device | str) -> Self:
+        return self._each(lambda tensor: tensor.to(device))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Self:
+        values = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+        tensors = {name: change(value) for name, value in values.items() if isinstance(value, Tensor)}
+        return replace(self, **tensors)  # type: ignore[type-var]
 
 
 def cat(conditions: Sequence[C]) -> C:

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from ..errors import UsageError
+from .condition import Rows
 
 
 @dataclass(frozen=True)
-class Dense:
+class Dense(Rows):
     """The numbers of each sample; the null is zero and not present."""
 
     values: Tensor  # [B, ...], floats
@@ -28,12 +29,6 @@ class Dense:
             present = torch.ones(len(self.values), dtype=torch.bool, device=self.values.device)
             object.__setattr__(self, "present", present)  # the dataclass is frozen, and this is still its birth
 
-    def __len__(self) -> int:
-        return len(self.values)
-
-    def __getitem__(self, rows: Tensor | slice) -> Self:
-        return type(self)(self.values[rows], self.present[rows])
-
     def without(self, mask: Tensor) -> Self:
         gone = mask.to(self.present.device)
         wide = gone.reshape((-1,) + (1,) * (self.values.ndim - 1))
@@ -41,9 +36,6 @@ class Dense:
 
     def null(self) -> Self:
         return type(self)(torch.zeros_like(self.values), torch.zeros_like(self.present))
-
-    def to(self, device: torch.device | str) -> Self:
-        return type(self)(self.values.to(device), self.present.to(device))
 
     @classmethod
     def cat(cls, parts: Sequence[Self]) -> Self:

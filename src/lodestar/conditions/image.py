@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from ..errors import UsageError
-from .chances import Drop, check_null, most
+from .chances import Drop, check_drop
 from .condition import of_kind
 from .dense import Dense
 
@@ -29,8 +29,7 @@ class ImageSchema:
     kind: ClassVar = "image"
 
     def __post_init__(self) -> None:
-        check_null(self.null, ("zeros",))
-        most(self.drop)
+        check_drop(self.drop, self.null, ("zeros",))
         if len(self.shape) != 3 or min(self.shape) < 1:
             raise UsageError(f"the shape of an image is channels, height and width, got {self.shape}")
 

@@ -37,7 +37,7 @@ class Joint:
         lengths = {name: len(part) for name, part in self.parts.items()}
         if len(set(lengths.values())) != 1:
             raise UsageError(f"the parts of a joint condition must have as many rows each, got {lengths}")
-        self._known(self.always)
+        _known(self.always, self.parts)
 
     def __len__(self) -> int:
         return len(next(iter(self.parts.values())))
@@ -64,20 +64,21 @@ class Joint:
 
     def null(self, keep: Collection[str] = ()) -> Joint:
         """The null in every row, of all parts but those to keep and those that are always on."""
-        gone = self.droppable - self._known(keep)
+        gone = self.droppable - _known(keep, self.parts)
         return self._with({k: part.null() if k in gone else part for k, part in self.parts.items()})
 
     def dropping(self, drop: bool | Collection[str]) -> frozenset[str]:
         """The parts that this drops. Raises UsageError for a part that is not there or that is always on."""
         if isinstance(drop, bool):
             return self.droppable if drop else frozenset()
-        if always := self._known(drop) & self.always:
+        if always := _known(drop, self.parts) & self.always:
             raise UsageError(f"part '{min(always)}' of the condition is always on: nothing can drop it")
         return frozenset(drop)
 
     def taking(self, other: Joint, drop: Collection[str] | None = None) -> Joint:
         """The parts of another condition, all that it has or these of them, in the place of one's own."""
-        taken = {k: other.parts[k] for k in (self._known(other.parts) if drop is None else other._known(drop))}
+        asked = _known(other.parts, self.parts) if drop is None else _known(drop, other.parts)
+        taken = {name: other.parts[name] for name in asked}
         for name, part in taken.items():
             cat([self.parts[name], part])  # of one schema, or else it raises
         return self._with({**self.parts, **taken})
@@ -95,12 +96,6 @@ class Joint:
 
     def _with(self, parts: Mapping[str, Condition]) -> Joint:
         return Joint(parts, self.always)
-
-    def _known(self, asked: Collection[str]) -> frozenset[str]:
-        for name in asked:
-            if name not in self.parts:
-                raise unknown("part", name, self.parts)
-        return frozenset(asked)
 
 
 @dataclass(frozen=True)
@@ -177,16 +172,12 @@ class JointSchema:
         if not isinstance(row, Mapping):
             got = shorten(repr(row), 60)  # in one line, whatever it is
             raise UsageError(f"a prompt of this model says which part is what ({', '.join(self.parts)}), got {got}")
-        for name in row:
-            if name not in self.parts:
-                raise unknown("part", str(name), self.parts)
+        _known(row, self.parts)
         return row
 
     def _check(self) -> None:
         entries = [names(entry) for entry in self.table]
-        for name in frozenset().union(*entries):
-            if name not in self.parts:
-                raise unknown("part", name, self.parts)
+        _known(frozenset().union(*entries), self.parts)
         if not self.parts or len(set(entries)) != len(entries):
             raise UsageError("a joint schema needs at least one part, and every set of parts in its drop table once")
         if len({part.tokenizer for part in self.parts.values() if isinstance(part, TextSchema)}) > 1:
@@ -198,3 +189,11 @@ def _part(name: str, part: PartSchema) -> PartSchema:
     if not isinstance(part, PartSchema) or not name or "+" in name:
         raise UsageError(f"a part is a label, text, image or vector, named without a '+', got '{name}': {part!r}")
     return replace(part, drop=0.0)
+
+
+def _known(asked: Collection[str], parts: Collection[str]) -> frozenset[str]:
+    """The names asked, all of which must be among the parts."""
+    for name in asked:
+        if name not in parts:
+            raise unknown("part", str(name), parts)
+    return frozenset(asked)

@@ -10,21 +10,15 @@ import torch
 from torch import Tensor
 
 from ..errors import UsageError, unknown
-from .chances import Drop, check_null, most
-from .condition import of_kind
+from .chances import Drop, check_drop
+from .condition import Rows, of_kind
 
 
 @dataclass(frozen=True)
-class Label:
+class Label(Rows):
     """One class a sample; -1 is the null."""
 
     index: Tensor  # int64 [B]
-
-    def __len__(self) -> int:
-        return len(self.index)
-
-    def __getitem__(self, rows: Tensor | slice) -> Label:
-        return Label(self.index[rows])
 
     @property
     def present(self) -> Tensor:
@@ -35,9 +29,6 @@ class Label:
 
     def null(self) -> Label:
         return Label(torch.full_like(self.index, -1))
-
-    def to(self, device: torch.device | str) -> Label:
-        return Label(self.index.to(device))
 
     @classmethod
     def cat(cls, parts: Sequence[Label]) -> Label:
@@ -54,8 +45,7 @@ class LabelSchema:
     kind: ClassVar = "label"
 
     def __post_init__(self) -> None:
-        check_null(self.null, ("learnt", "zeros"))
-        most(self.drop)
+        check_drop(self.drop, self.null, ("learnt", "zeros"))
         if not self.classes or len(set(self.classes)) != len(self.classes):
             raise UsageError("classes must be a list of different names, with at least one in it")
 

@@ -14,24 +14,18 @@ import torch
 from torch import Tensor
 
 from ..errors import UsageError
-from .chances import Drop, check_null, most
-from .condition import of_kind
+from .chances import Drop, check_drop
+from .condition import Rows, of_kind
 from .tokenizer import NULL, TEXT, Tokenizer
 
 
 @dataclass(frozen=True)
-class Text:
+class Text(Rows):
     """One text a sample. The null is the one token `null_id` and padding: attention always has a token to look at."""
 
     ids: Tensor  # int64 [B, T]
     mask: Tensor  # bool [B, T], true on tokens, false on padding
     null_id: int
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def __getitem__(self, rows: Tensor | slice) -> Text:
-        return Text(self.ids[rows], self.mask[rows], self.null_id)
 
     @property
     def present(self) -> Tensor:
@@ -45,9 +39,6 @@ class Text:
         ids, mask = torch.zeros_like(self.ids), torch.zeros_like(self.mask)
         ids[:, 0], mask[:, 0] = self.null_id, True
         return Text(ids, mask, self.null_id)
-
-    def to(self, device: torch.device | str) -> Text:
-        return Text(self.ids.to(device), self.mask.to(device), self.null_id)
 
     @classmethod
     def cat(cls, parts: Sequence[Text]) -> Text:
@@ -68,8 +59,7 @@ class TextSchema:
     kind: ClassVar = "text"
 
     def __post_init__(self) -> None:
-        check_null(self.null, ("empty", "learnt", "zeros"))
-        most(self.drop)
+        check_drop(self.drop, self.null, ("empty", "learnt", "zeros"))
         if self.length < 2:
             raise UsageError(f"a text schema needs a length of at least 2 tokens, got {self.length}")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from ..errors import UsageError
-from .chances import Drop, check_null, most
+from .chances import Drop, check_drop
 from .condition import of_kind
 from .dense import Dense
 
@@ -29,8 +29,7 @@ class VectorSchema:
     kind: ClassVar = "vector"
 
     def __post_init__(self) -> None:
-        check_null(self.null, ("zeros", "learnt"))
-        most(self.drop)
+        check_drop(self.drop, self.null, ("zeros", "learnt"))
         if self.dim < 1:
             raise UsageError(f"a vector has at least 1 number, got a dim of {self.dim}")
 

@@ -15,24 +15,5 @@ from .rules.subtract.cfg import CFG
 from .rules.subtract.negative import Negative
 from .rules.when.interval import Interval
 
-__all__ = [
-    "ALL",
-    "CFG",
-    "RULES",
-    "Ask",
-    "Asks",
-    "Guided",
-    "Interval",
-    "Negative",
-    "Network",
-    "Number",
-    "PerSample",
-    "Rescale",
-    "Rule",
-    "View",
-    "Wrapper",
-    "guide",
-    "parse",
-    "rule",
-    "take",
-]
+__all__ = ["ALL", "CFG", "RULES", "Ask", "Asks", "Guided", "Interval", "Negative", "Network", "Number", "PerSample"]
+__all__ += ["Rescale", "Rule", "View", "Wrapper", "guide", "parse", "rule", "take"]

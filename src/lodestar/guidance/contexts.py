@@ -82,14 +82,13 @@ class Contexts:
     def stack(self, asks: Sequence[Ask], rows: Sequence[Tensor | None]) -> Values:
         """The rows (indices; None: all) of every ask, one after the other."""
         asks = [Ask(drop=a.drop, replace=a.replace) for a in asks]
-        self._learn([a for a in dict.fromkeys(asks) if a not in self._known])
+        if new := [a for a in dict.fromkeys(asks) if a not in self._known]:
+            self._learn(new)
         known = [self._known[a] for a in asks]
         return _join([v if v is None or r is None else v[r] for v, r in zip(known, rows, strict=True)])
 
     def _learn(self, asks: Sequence[Ask]) -> None:
         """Encode what these mean, all in one go."""
-        if not asks:
-            return
         whole = _join([self._conditions.of(a, self.n) for a in asks])
         if self._encode is not None:
             whole = _spread(self._encode(whole), len(asks) * self.n, "what encode returned")
@@ -114,8 +113,6 @@ def _dropping(condition: Values, drop: Drop) -> Drop:
 def _null(condition: Values, drop: Drop) -> Values:
     if isinstance(condition, Tensor):
         raise UsageError("a tensor condition does not know its null: pass named={'null': ...} to guide")
-    if condition is None:
-        return None
     return condition.null() if drop is True else condition.null(keep=condition.parts.keys() - drop)  # type: ignore
 
 

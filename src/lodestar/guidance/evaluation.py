@@ -38,7 +38,7 @@ class Evaluation:
     max_rows: int | None
     tally: Tally = field(default_factory=Tally, init=False)
     _passes: dict[object, Passes] = field(default_factory=dict, init=False)  # by network and hook, or log density
-    _contexts: dict[str, Contexts] = field(default_factory=dict, init=False)  # by network
+    _contexts: dict[object, Contexts] = field(default_factory=dict, init=False)  # by network, n, and autograd's mode
     _plans: dict[object, tuple[Mapping[str, Place], list[Batch]]] = field(default_factory=dict, init=False)  # the last
 
     def view(self, x: Tensor, level: Level, asks: Asks) -> View:
@@ -56,8 +56,8 @@ class Evaluation:
 
     def _planned(self, asks: Asks, x: Tensor) -> tuple[Mapping[str, Place], list[Batch]]:
         """Where each ask's prediction is found in which batches: kept while the steps go on asking the same."""
-        rows = (None if a.rows is None else tuple(a.rows.expand(len(x)).tolist()) for a in asks.values())
-        same = (len(x), *((*item, item[1].grad, r) for item, r in zip(asks.items(), rows, strict=True)))
+        rows = {n: None if a.rows is None else tuple(a.rows.expand(len(x)).tolist()) for n, a in asks.items()}
+        same = (len(x), torch.is_grad_enabled(), *((n, a, a.grad, rows[n]) for n, a in asks.items()))
         if same not in self._plans:
             keys = {name: self.conditions.key(ask) for name, ask in asks.items()}
             places = {name: (replace(key, head="main"), key.head) for name, key in keys.items()}
@@ -71,9 +71,10 @@ class Evaluation:
         """What this network has been told of the n conditions."""
         if net not in self.networks:
             raise UsageError(f"this guidance needs a network named '{net}': pass nets={{{net!r}: ...}} to guide")
-        if net not in self._contexts or self._contexts[net].n != n:
-            self._contexts[net] = Contexts(self.conditions, getattr(self.networks[net].predict, "encode", None), n)
-        return self._contexts[net]
+        key = net, n, torch.is_grad_enabled()
+        if key not in self._contexts:
+            self._contexts[key] = Contexts(self.conditions, getattr(self.networks[net].predict, "encode", None), n)
+        return self._contexts[key]
 
     def _run(self, batch: Batch, x: Tensor, level: Level) -> tuple[dict[str, Prediction], Callable[..., Tensor]]:
         """The predictions [R, ...] of a batch by head, and how one of them is pulled back."""
@@ -116,6 +117,8 @@ class Evaluation:
             value = main.told(self.gradients[name], x, level[rows], cut(batch.context, rows))
             if value.shape != (len(x),):
                 raise UsageError(f"the log density '{name}' must give one number a row, got {[*value.shape]}")
+            if not value.requires_grad:
+                raise UsageError(f"the log density '{name}' runs without derivatives (no_grad): let autograd record it")
             self.tally.gradients += len(x)
             return value
 

@@ -16,26 +16,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 
-from ..core import KINDS, Kind, Level, Prediction, convert
+from ..core import KINDS, Kind, Level, Prediction, Process, convert
 from ..errors import UsageError, unknown
 
 Output: TypeAlias = Tensor | Prediction
 Predict: TypeAlias = Callable[..., Output | Mapping[str, Output]]
-
-
-class Process(Protocol):
-    """What is read of a noise process."""
-
-    def level(self, u: Tensor) -> Level: ...
-    def u_of(self, lam: Tensor) -> Tensor: ...
-    def timestep(self, level: Level) -> Tensor:
-        """What its networks are told of a level, in their own unit, shaped as the level."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -61,7 +51,8 @@ class Network:
         self, x: Tensor, level: Level, context: Any, hook: str | None, heads: Sequence[str], grad: bool = False
     ) -> dict[str, Prediction]:
         """Predictions [R, ...] by head; grad: refuse outputs that do not depend on x as autograd sees it."""
-        out = self.told(self.predict if hook is None else self._hooked(hook), x, level, context)
+        # Of a copy, for a network may change its input in place, and this one is the sampler's.
+        out = self.told(self.predict if hook is None else self._hooked(hook), x.clone(), level, context)
         outs = out if isinstance(out, Mapping) else {"main": out}
         for head in heads:
             if head not in outs:
@@ -96,8 +87,11 @@ class Network:
         return self.predict.hooked(name)
 
     def _read(self, out: Output, x: Tensor, level: Level, grad: bool) -> Prediction:
-        if grad and not getattr(getattr(out, "x0", out), "requires_grad", True):
+        value: Any = getattr(out, "x0", out)
+        if grad and not getattr(value, "requires_grad", True):
             raise UsageError("this guidance needs the derivative of the network, which runs without one (no_grad)")
+        if getattr(value, "shape", x.shape) != x.shape:
+            raise UsageError(f"the network returns {[*value.shape]} for x {[*x.shape]}: let it return as many numbers")
         if isinstance(out, Prediction) and self.kind is None:
             return out
         if isinstance(out, Tensor) and self.kind is not None:

@@ -12,14 +12,14 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from ..core import Kind, Prediction, Step
+from ..core import Kind, Prediction, Process, Step
 from ..errors import UsageError
 from .contexts import Conditions, Values
 from .evaluation import Evaluation
 from .fields import lengths
 from .language import parse
-from .network import Network, Predict, Process, bound
-from .rule import Asks, Rule
+from .network import Network, Predict, bound
+from .rule import Rule, check_rule
 
 
 def guide(
@@ -64,6 +64,7 @@ def guide(
     main = predict if isinstance(predict, Network) else Network(predict, kind, process)
     others = {name: bound(net, kind, process) for name, net in (nets or {}).items()}
     rule = parse(rule) if isinstance(rule, str) else rule
+    check_rule("rule", rule)
     conditions = Conditions(condition, dict(named or {}))
     return Guided(rule, Evaluation({**others, "main": main}, conditions, dict(gradients or {}), max_rows))
 
@@ -93,12 +94,9 @@ class Guided:
         self.tally = fresh.tally
         return fresh
 
-    def asks(self, at: Step) -> Asks:
-        """What the rule asks at this step."""
-        return self._running.asks(at)
-
     def __call__(self, x: Tensor, at: Step) -> Prediction:
-        for name, length in self._lengths:
+        levels = [("level", len(at.level.alpha))] if at.level.alpha.ndim else []
+        for name, length in self._lengths + levels:
             if length != len(x):
                 mend = "give one number, or one for each sample"
                 raise UsageError(f"{name} has {length} values for a batch of {len(x)}: {mend}")

@@ -120,8 +120,7 @@ class Wrapper(Rule):
     inner: Rule
 
     def __post_init__(self) -> None:
-        if isinstance(self.inner, type) or not (hasattr(self.inner, "asks") and callable(self.inner)):
-            raise UsageError(f"inner must be a rule such as cfg(4), got {self.inner!r}")
+        check_rule("inner", self.inner)
 
     def begin(self) -> Rule:
         return replace(self, inner=self.inner.begin())
@@ -157,22 +156,29 @@ def written(rule: Rule) -> Call:
     return Call(type(rule).__name__.lower(), tuple(v for _, v in values[:1]), tuple(values[1:]))
 
 
+def check_rule(name: str, value: object) -> None:
+    """Raise UsageError unless what is called so is a rule."""
+    if isinstance(value, type) or not (hasattr(value, "asks") and callable(value)):
+        raise UsageError(f"{name} must be a rule such as cfg(4), got {value!r}")
+
+
 def union(*several: Asks) -> dict[str, Ask]:
-    """All that these ask; what two of them ask under one name, for the rows of either."""
+    """All that these ask; what two of them ask under one name, for the rows of either.
+
+    Raises UsageError where they mean different predictions by it: one of the rules would read the other's.
+    """
     out: dict[str, Ask] = {}
     for name, ask in (item for asks in several for item in asks.items()):
-        out[name] = both(out[name], ask) if name in out else ask
+        if out.setdefault(name, ask) != ask:
+            raise UsageError(f"two rules ask for different predictions by the name '{name}': rename one of them")
+        out[name] = both(out[name], ask)
     return out
 
 
 def both(a: Ask, b: Ask) -> Ask:
     """What two asks for the same prediction come to: the rows of either, and its derivative if either wants it."""
-    return replace(b, rows=either(a.rows, b.rows), grad=a.grad or b.grad)
-
-
-def either(a: Tensor | None, b: Tensor | None) -> Tensor | None:
-    """The rows of a or b, where None is all of them."""
-    return None if a is None or b is None else a | b
+    rows = None if a.rows is None or b.rows is None else a.rows | b.rows
+    return replace(b, rows=rows, grad=a.grad or b.grad)
 
 
 def restrict(asks: Asks, rows: Tensor) -> dict[str, Ask]:

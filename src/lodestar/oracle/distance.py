@@ -10,7 +10,6 @@ be seen, and belongs beside every distance that is reported.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ..errors import UsageError
+from .grid import directions
 
 DIRECTIONS = 32
 RESAMPLES = 100
@@ -75,7 +75,9 @@ def total_variation(p: Tensor, q: Tensor) -> Tensor:
 
 def _sliced(points: Tensor, mass: Tensor) -> Tensor:
     """The mean [...] over directions of the distance between the positive and the negative masses [P, ...]."""
-    lines = _directions(points.shape[1]).to(points)
+    if points.shape[1] not in (1, 2):
+        raise UsageError(f"distances are between samples in 1 or 2 dimensions, got {points.shape[1]}")
+    lines = directions(points.shape[1], DIRECTIONS).to(points)
     return torch.stack([_between(points @ line, mass) for line in lines]).mean(0)
 
 
@@ -87,16 +89,6 @@ def _between(points: Tensor, mass: Tensor) -> Tensor:
 
 def _weights(x: Tensor, weights: Tensor | None = None) -> Tensor:
     return torch.full((len(x),), 1 / len(x), dtype=torch.float64) if weights is None else weights.double()
-
-
-def _directions(dim: int) -> Tensor:
-    """[DIRECTIONS, 2], evenly around the half circle; on a line [1, 1]."""
-    if dim not in (1, 2):
-        raise UsageError(f"distances are between samples in 1 or 2 dimensions, got {dim}")
-    if dim == 1:
-        return torch.ones(1, 1, dtype=torch.float64)
-    angle = torch.arange(DIRECTIONS, dtype=torch.float64) * (math.pi / DIRECTIONS)
-    return torch.stack([angle.cos(), angle.sin()], 1)
 
 
 def _resampled(n: int, resamples: int, generator: torch.Generator) -> Tensor:

@@ -5,6 +5,7 @@ For a smooth density that has died away at the border the rule converges faster 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,6 +13,14 @@ import torch
 from torch import Tensor
 
 from ..errors import UsageError
+
+
+def directions(dim: int, n: int) -> Tensor:
+    """[n, 2], evenly around the half circle; on a line [1, 1]."""
+    if dim == 1:
+        return torch.ones(1, 1, dtype=torch.float64)
+    angle = torch.arange(n, dtype=torch.float64) * (math.pi / n)
+    return torch.stack([angle.cos(), angle.sin()], 1)
 
 
 @dataclass(frozen=True)

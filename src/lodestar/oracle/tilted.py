@@ -9,14 +9,14 @@ general (Bradley & Nakkiran 2024, arXiv:2408.09000): it is there to be compared 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
 from ..core import Level
 from ..errors import UsageError
-from .grid import Grid
+from .grid import Grid, directions
 from .mixture import CLEAN, GaussianMixture
 
 CELLS = {1: 4096, 2: 256}  # along each axis, by dimension
@@ -88,8 +88,7 @@ class Tilted:
         if not math.isfinite(self.scale):
             raise UsageError(f"scale must be finite, got {self.scale}")
         self._check_tails(dim)
-        box = self._box(SEARCH[dim])
-        grid = Grid(box.low, box.high, self.cells or CELLS[dim])
+        grid = replace(self._box(SEARCH[dim]), cells=self.cells or CELLS[dim])
         log_q = self._unnormalised(grid.centres())
         log_z = _log_integral(log_q, grid)
         self._check_cells(grid, log_z)
@@ -128,8 +127,7 @@ class Tilted:
 
     def _check_tails(self, dim: int) -> None:
         """Far out, log p falls as half the square of the distance times the least precision among its components."""
-        angle = torch.arange(ANGLES, dtype=torch.float64) * (math.pi / ANGLES)
-        lines = torch.stack([angle.cos(), angle.sin()], 1) if dim == 2 else torch.ones(1, 1, dtype=torch.float64)
+        lines = directions(dim, ANGLES)
         towards, away = self._towards.least_precision(lines), self._away.least_precision(lines)
         if bool((self.scale * towards + (1 - self.scale) * away <= 0).any()):
             mend = "use a scale nearer to 1, or tilt away from something narrower"
@@ -139,10 +137,9 @@ class Tilted:
         """Around all that counts: widened until nothing is at the border, then narrowed."""
         grid = self._start(cells)
         for _ in range(DOUBLINGS):
-            log_q = self._unnormalised(grid.centres())
-            kept = log_q > log_q.max() - DEPTH
-            if not grid.at_border(kept):
-                return self._narrowed(grid.within(kept))
+            if not grid.at_border(kept := self._kept(grid)):
+                finer = grid.within(kept)
+                return finer.within(self._kept(finer))
             grid = grid.doubled()
         raise UsageError(f"at scale {self.scale:g} the tilted density has no bounds that could be found")
 
@@ -150,13 +147,13 @@ class Tilted:
         means, reach = self._towards.means, 3 * self._towards.variances.max().sqrt()
         return Grid(tuple((means.amin(0) - reach).tolist()), tuple((means.amax(0) + reach).tolist()), cells)
 
-    def _narrowed(self, grid: Grid) -> Grid:
-        """Once more, on the finer cells that it now has."""
+    def _kept(self, grid: Grid) -> Tensor:
+        """bool [cells^D]: where it counts."""
         log_q = self._unnormalised(grid.centres())
-        return grid.within(log_q > log_q.max() - DEPTH)
+        return log_q > log_q.max() - DEPTH
 
     def _check_cells(self, grid: Grid, log_z: float) -> None:
-        half = Grid(grid.low, grid.high, max(1, grid.cells // 2))
+        half = replace(grid, cells=max(1, grid.cells // 2))
         if abs(_log_integral(self._unnormalised(half.centres()), half) - log_z) > TOLERANCE:
             mend = f"give more cells than {grid.cells}"
             raise UsageError(f"the grid is too coarse for the tilted density at scale {self.scale:g}: {mend}")

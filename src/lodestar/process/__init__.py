@@ -11,6 +11,7 @@ from dataclasses import asdict, fields, is_dataclass
 from importlib import import_module
 from typing import Any
 
+from ..core import Process
 from ..errors import UsageError, unknown
 from .cosine import Cosine
 from .ddpm import DDPM
@@ -18,22 +19,9 @@ from .density import DENSITIES, Density, LogitNormal, LogNormal, Uniform
 from .edm import EDM
 from .flow import Flow
 from .grid import GRIDS, Levels, levels
-from .process import Process
 
-__all__ = [
-    "DDPM",
-    "DENSITIES",
-    "EDM",
-    "GRIDS",
-    "PROCESSES",
-    "Cosine",
-    "Density",
-    "Flow",
-    "Levels",
-    "LogNormal",
-    "LogitNormal",
-]
-__all__ += ["Process", "Uniform", "levels", "process_from_json", "process_to_json"]
+__all__ = ["DDPM", "DENSITIES", "EDM", "GRIDS", "PROCESSES", "Cosine", "Density", "Flow", "Levels", "LogNormal"]
+__all__ += ["LogitNormal", "Process", "Uniform", "levels", "process_from_json", "process_to_json"]
 
 
 def _processes() -> Iterator[type]:

@@ -9,8 +9,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from ..core import Process
 from ..errors import UsageError
-from .process import Process
 
 
 class Density(Protocol):

@@ -14,11 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import torch
 from torch import Tensor
 
 from ..core import Denoise, Level, Noise, per_sample
-from .renoise import check_share, noised, ratio
+from .renoise import check_share, noised, posterior, ratio
 from .walk import Moment, stepwise, walk
 
 
@@ -36,11 +35,5 @@ def ancestral(
         p = running(x, at)
         kept = per_sample(ratio(at.level, to) * to.sigma, p.eps)
         x = per_sample(to.alpha, p.x0) * p.x0 + kept * p.eps
-        x = noised(x, _std(at.level, to, noise_mix), noise, at)
+        x = noised(x, posterior(at.level, to, noise_mix), noise, at)
         yield Moment(at, p, x)
-
-
-def _std(at: Level, to: Level, noise_mix: float) -> Tensor:
-    """The square root of the variance; 0 at a clean level, also for noise_mix = 1."""
-    std = (1 - ratio(at, to) ** 2).sqrt() * to.sigma ** (1 - noise_mix) * at.sigma**noise_mix
-    return torch.where(to.sigma == 0, 0, std)

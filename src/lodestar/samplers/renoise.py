@@ -37,6 +37,7 @@ def noised(x: Tensor, std: Tensor, noise: Noise | None, at: Step) -> Tensor:
     return x + per_sample(std, x) * noise.normal(at.index, 0, x.shape[1:], x.device).to(x)
 
 
-def posterior(at: Level, to: Level) -> Tensor:
-    """The posterior's standard deviation; 0 at a clean level."""
-    return torch.where(to.sigma == 0, 0, (1 - ratio(at, to) ** 2).sqrt() * to.sigma)
+def posterior(at: Level, to: Level, noise_mix: float = 0.0) -> Tensor:
+    """The posterior's standard deviation, at noise_mix 1 the forward process's; 0 at a clean level in any case."""
+    std = (1 - ratio(at, to) ** 2).sqrt() * to.sigma ** (1 - noise_mix) * at.sigma**noise_mix
+    return torch.where(to.sigma == 0, 0, std)

@@ -35,10 +35,8 @@ def unipc(denoise: Denoise, x: Tensor, levels: Sequence[Level], *, noise: Noise 
     for at, to in walk(levels):
         p, h = running(x, at), (to.lam - at.level.lam) / 2
         eps = p.eps if last is None else p.eps + per_sample(1 / at.level.sigma, p.eps) * last.correction(p.x0)
-        growth, change = (
-            (h / last.h, p.x0 - last.x0) if last else (torch.full_like(h, math.inf), torch.zeros_like(p.x0))
-        )
-        last = _Stretch(to, h, p.x0, growth, change)
+        growth = h / last.h if last else torch.full_like(h, math.inf)
+        last = _Stretch(to, h, p.x0, growth, change=p.x0 - last.x0 if last else torch.zeros_like(p.x0))
         x = per_sample(to.alpha, p.x0) * p.x0 + per_sample(to.sigma, eps) * eps + last.predicted
         yield Moment(at, p, x)
 

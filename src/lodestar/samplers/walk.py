@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import update_wrapper
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any
 
 from torch import Tensor
 
-from ..core import Denoise, Level, Noise, Prediction, Step
+from ..core import Denoise, Level, Noise, Prediction, Process, Step
 from ..errors import UsageError
 
 
@@ -66,14 +66,7 @@ def walk(levels: Sequence[Level]) -> Iterator[tuple[Step, Level]]:
     return ((Step(at, index, total), to) for index, (at, to) in enumerate(pairwise(levels)))
 
 
-class Path(Protocol):
-    """What some samplers need to know of a noise process."""
-
-    def level(self, u: Tensor) -> Level: ...
-    def u_of(self, lam: Tensor) -> Tensor: ...
-
-
-def path(levels: Sequence[Level]) -> Path:
+def path(levels: Sequence[Level]) -> Process:
     """The process that the levels are of. Raises UsageError where they do not know it."""
     process = getattr(levels, "process", None)
     if process is None:
