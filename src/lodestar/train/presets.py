@@ -61,7 +61,7 @@ SCENES_32 = Preset(
     name="scenes-32",
     command="lodestar train --preset scenes-32 --out runs/scenes-32",
     train=TrainConfig(
-        images=600_000, batch=64, optimizer="muon", lr=1e-3, warmup=300, schedule="wsd", ema_half_life=20_000
+        images=440_000, batch=64, optimizer="muon", lr=1e-3, warmup=300, schedule="wsd", ema_half_life=20_000
     ),
     network=UNetConfig(channels=(24, 48, 128), transformers=(0, 0, 4), head=32, tower=TowerConfig(dim=128, head=32)),
     condition="text",
@@ -71,15 +71,15 @@ SCENES_32 = Preset(
     loss="flow",
     density=LogitNormal(mean=0.9),  # towards noise, where the picture is laid out
     guidance="cfg(2)",
-    # python -m benchmarks.card runs/scenes-32b/model --scales 1 2 4 --batch 50; of two runs, see docs/training.md
+    # python -m benchmarks.card runs/scenes-32/model --scales 2 --batch 50
     measured={
         "seed": 0,
-        "images": 823_488,
+        "images": 440_000,
         "prompts": 1000,
-        "accuracy_seen": {"1": 0.372, "2": 0.424, "4": 0.409},
-        "accuracy_seen_95_at_2": (0.394, 0.455),
-        "accuracy_held_out": {"1": 0.205, "2": 0.283, "4": 0.323},
-        "accuracy_held_out_95_at_2": (0.256, 0.312),
+        "accuracy_seen": {"2": 0.916},
+        "accuracy_seen_95_at_2": (0.897, 0.932),
+        "accuracy_held_out": {"2": 0.92},
+        "accuracy_held_out_95_at_2": (0.902, 0.935),
     },
 )
 
