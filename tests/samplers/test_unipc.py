@@ -6,25 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from bent import Bent, X, at_lam
 from lodestar.core import Level, Prediction, Step
-from lodestar.process import Cosine, Flow, levels
+from lodestar.process import Flow, levels
 from lodestar.samplers.ddim import ddim
 from lodestar.samplers.unipc import unipc
-
-
-class Bent:
-    def begin(self) -> "Bent":
-        return self
-
-    def __call__(self, x: Tensor, at: Step) -> Prediction:
-        return Prediction(torch.tanh(x), x.cos())
-
-
-def at_lam(*lams: float) -> list[Level]:
-    return [Cosine().level(Cosine().u_of(torch.tensor(lam))) for lam in lams]
-
-
-X = torch.linspace(-1, 1, 6, dtype=torch.float64).reshape(3, 2)
 
 
 def step(to: Level, x0: Tensor, eps: Tensor) -> Tensor:
