@@ -14,7 +14,9 @@ from tyro.conf import Fixed, Suppress, arg
 from .. import train as training
 from ..data import Reading, Source, open_source
 from ..data.scenes.source import ScenesSource, prompts
+from ..data.scenes.triples import EditsSource, triples
 from ..errors import UsageError
+from ..measure.edits import measure_edits
 from ..measure.prompts import measure_prompts
 from ..model import Model
 from ..train import PRESETS, Preset, check, sized, with_parts
@@ -24,7 +26,8 @@ from .command import Command
 from .config import plain, read, to_json
 
 SCENES_32 = "scenes-32"  # the preset whose options are shown where none is named
-SCENES = "scenes"  # the data that is in the package
+EMBEDDED = {"scenes": ScenesSource, "edits": EditsSource}  # the data that is in the package
+OWN = {SCENES_32: "scenes", "edit-32": "edits"}  # what a preset is of where no data is named
 
 MEASURED = 32  # test prompts, as often as samples are drawn
 
@@ -51,8 +54,8 @@ def plan_of(preset: Preset) -> Plan:
 class Train(Command):
     """Train a model. The options after the first ones are the preset's own; `--preset NAME --help` shows its values."""
 
-    preset: str | None = None  # scenes-32, cifar10 or images
-    data: str | None = None  # a folder, a .parquet file or a Hub id; "scenes" is the embedded world
+    preset: str | None = None  # scenes-32, edit-32, cifar10 or images
+    data: str | None = None  # a folder, a .parquet file or a Hub id; "scenes" is the embedded world, "edits" of it
     out: Path | None = None  # the run's folder: log, checkpoints, sample strips and the model
     resume: bool = False  # go on from the last checkpoint in --out, as the run there was started
     process: Annotated[str | None, _PROCESS] = None  # of noise; by default the preset's; its numbers are below
@@ -83,13 +86,13 @@ class Train(Command):
             raise UsageError("train needs --out, the folder of the run")
         if self.preset is None:
             raise UsageError(f"train needs --preset, one of {', '.join(PRESETS)}")
-        data = self.data or (SCENES if self.preset.startswith(SCENES) else None)
+        data = self.data or OWN.get(self.preset)
         if data is None:
             raise UsageError(f"preset '{self.preset}' needs --data: a folder of images, a .parquet file or a Hub id")
         named: dict[str, Any] = {part: type(getattr(self.plan, part)).__name__.lower() for part in PARTS}
         settled = replace(self, data=data, plan=self._lasting(), steps=None, images=None, size=None, **named)
         check(settled.plan)
-        if data == SCENES:
+        if data in EMBEDDED:
             settled._source()  # which has something to say of the resolution
         return settled
 
@@ -104,7 +107,7 @@ class Train(Command):
             resume=self.resume,
             init=self.init,
             device=self.device,
-            measure=_measured if settled.data == SCENES and settled.plan.condition == "text" else None,
+            measure=_MEASURES.get((settled.data, settled.plan.condition)),
             dtype=torch.float16 if self.half else torch.float32,
             quiet=self.quiet,
         )
@@ -121,8 +124,8 @@ class Train(Command):
         return replace(self.plan, train=replace(self.plan.train, steps=self.steps or 0, images=self.images or 0))
 
     def _source(self) -> Source:
-        if self.data == SCENES:
-            return ScenesSource(self.plan.resolution)
+        if self.data in EMBEDDED:
+            return EMBEDDED[self.data](self.plan.resolution)
         return open_source(str(self.data), self.plan.resolution, self.reading)
 
 
@@ -202,8 +205,16 @@ def _unsized(plan: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**plan, "network": {k: v for k, v in network.items() if k in UNSIZED}}
 
 
-def _measured(model: Model) -> dict[str, object]:
+def _prompts(model: Model) -> dict[str, object]:
     return {"prompt_accuracy": measure_prompts(model, prompts(MEASURED)).share}
+
+
+def _edits(model: Model) -> dict[str, object]:
+    return {"edit_accuracy": measure_edits(model, triples(MEASURED)).accuracy.share}
+
+
+# What is logged as often as samples are drawn, by data and condition.
+_MEASURES = {("scenes", "text"): _prompts, ("edits", "text+image"): _edits}
 
 
 def _say(run: training.Run) -> None:

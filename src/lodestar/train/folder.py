@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from ..conditions import Schema, TextSchema, Tokenizer
+from ..conditions import Schema, Tokenizer, tokenizer_in
 from ..data import differences
 from ..errors import UsageError
 from ..files import write_files
@@ -44,8 +44,8 @@ def record(out: Path, preset: Preset, schema: Schema, **notes: object) -> None:
     """Write the configuration, first of all. Raises UsageError if another run has begun in the folder since `claim`."""
     claim(out, resume=False)
     files = {}
-    if isinstance(schema, TextSchema) and schema.tokenizer is not None:
-        files[_TOKENIZER] = schema.tokenizer.to_json().encode()
+    if (tokenizer := tokenizer_in(schema)) is not None:
+        files[_TOKENIZER] = tokenizer.to_json().encode()
     data = _json({"preset": described(preset), **notes, "versions": versions()})
     files[_CONFIG] = (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode()
     write_files(out, files)
