@@ -10,6 +10,7 @@ from typing import Annotated, Any, Self
 
 import torch
 from tyro.conf import Fixed, Suppress, arg
+from tyro.constructors import PrimitiveConstructorSpec
 
 from .. import train as training
 from ..data import Reading, Source, open_source
@@ -34,11 +35,40 @@ MEASURED = 32  # test prompts, as often as samples are drawn
 _PROCESS, _DENSITY = (arg(metavar=f"{{{','.join(sorted(PARTS[part]))}}}") for part in ("process", "density"))
 
 
+def _drop(texts: list[str]) -> float | dict[str, float]:
+    """0.1, or a table as text=.05,image=.05,text+image=.05."""
+    if "=" not in texts[0]:
+        return _number(texts[0])
+    entries = [entry.partition("=") for entry in texts[0].split(",")]
+    return {parts.strip(): _number(p) for parts, _, p in entries}
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"expected a number, got '{text}'") from None
+
+
+def _written(drop: float | Mapping[str, float]) -> str:
+    return ",".join(f"{k}={p:g}" for k, p in drop.items()) if isinstance(drop, Mapping) else str(drop)
+
+
+_DROP = PrimitiveConstructorSpec(
+    nargs=1,
+    metavar="FLOAT | PARTS=FLOAT,...",
+    instance_from_str=_drop,
+    is_instance=lambda x: isinstance(x, int | float | Mapping),
+    str_from_instance=lambda x: [_written(x)],
+)
+
+
 @dataclass(frozen=True)
 class Plan(Preset):
     """A preset as options. What training itself finds out cannot be given; Any has the options of what stands there."""
 
     command: Suppress[Fixed[str]]
+    drop: Annotated[float | Mapping[str, float], _DROP] = 0.1
     process: Any = None
     density: Any = None
     steps: Annotated[int, arg(name="sampling-steps")] = 20  # what the model is sampled with when nothing is asked

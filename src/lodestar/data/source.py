@@ -27,6 +27,18 @@ class Batch:
         return Batch(self.images[rows], self.texts and self.texts[rows], labels, conditions)
 
 
+def batch_of(pictures: Tensor, texts: list[str] | None, labels: Tensor | None, vectors: Tensor | None) -> Batch:
+    """Of pictures [B, 3 or 6, H, W], the images first and what stands beside them after, and vectors [B, D]."""
+    beside = {} if pictures.shape[1] == 3 else {"image": pictures[:, 3:]}
+    return Batch(pictures[:, :3], texts, labels, beside if vectors is None else {**beside, "vector": vectors})
+
+
+def shapes_of(resolution: int, beside: bool, dim: int | None) -> dict[str, tuple[int, ...]]:
+    """The shapes of the conditions of such batches; dim is that of the vectors, None where there are none."""
+    pictures: dict[str, tuple[int, ...]] = {"image": (3, resolution, resolution)} if beside else {}
+    return pictures if dim is None else {**pictures, "vector": (dim,)}
+
+
 class Source(Protocol):
     """An endless, repeatable stream of batches.
 

@@ -11,16 +11,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from statistics import median
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from ..data.scenes.changes import failure, psnr, untouched
+from ..data.scenes.changes import failure, parse, psnr, untouched
 from ..data.scenes.edits import Edits
 from ..data.scenes.reader import read, truth
 from ..data.scenes.render import render
+from ..data.scenes.source import LEAST, MOST
 from ..errors import UsageError
 from ..pictures import from_uint8
 from ..request import Guidance, Prompts, Seed
@@ -98,6 +100,12 @@ class Edited:
         return Share(sum(v >= CLEAN for v in known), len(known))
 
     @property
+    def both(self) -> Share:
+        """How many are right and left what they should at CLEAN dB or better."""
+        pairs = zip(self.wrong, self.psnr, strict=True)
+        return Share(sum(w is None and not v < CLEAN for w, v in pairs), len(self.wrong))
+
+    @property
     def median_psnr(self) -> float:
         """dB; infinite where more than half changed nothing there."""
         return median(self._known)
@@ -109,7 +117,7 @@ class Edited:
             "accuracy_95": _rounded(self.accuracy.interval),
             "by_kind": {kind: round(found.share, 4) for kind, found in self.by_kind.items()},
             "failures": self.failures,
-            "untouched_psnr_median": round(self.median_psnr, 2),
+            "untouched_psnr_median": round(self.median_psnr, 2) if isfinite(self.median_psnr) else None,
             "untouched_30_db": round(self.kept.share, 4),
             "untouched_30_db_95": _rounded(self.kept.interval),
             "edits": len(self.wrong),
@@ -153,6 +161,23 @@ def judge(edits: Edits, before: Tensor, after: Tensor, evaluations: float = 0.0)
     where = [untouched(b, change, a, was.shape[-1]) for b, change, a in rows]
     noise = [psnr(b, a, left) for b, a, left in zip(was, now, where, strict=True)]
     return Edited(wrong, [change.kind for change in edits.changes], noise, evaluations)
+
+
+def edit_truth(before: Tensor, after: Tensor, instruction: str) -> list[str | None] | None:
+    """What is wrong first with each picture after, uint8 [B, H, W, 3], of one before [H, W, 3]; None where it follows.
+
+    None for all where the reader cannot judge: a picture or an instruction of another world, or one that means nothing.
+    """
+    change = parse(instruction)
+    if change is None or not LEAST <= before.shape[0] <= MOST or after.shape[1:] != before.shape:
+        return None
+    shown = read(torch.stack([before, *after]).movedim(-1, 1).contiguous().numpy())
+    if shown[0].fault is not None:
+        return None
+    try:
+        return [failure(shown[0], change, a) for a in shown[1:]]
+    except UsageError:  # the instruction is of an object that is not there
+        return None
 
 
 def _rounded(values: Sequence[float]) -> list[float]:

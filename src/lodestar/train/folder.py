@@ -24,6 +24,7 @@ _CONFIG, _TOKENIZER = "config.json", "tokenizer.json"
 # What may change when a run goes on: it changes neither the steps done nor what a step does.
 _FREE = {"steps", "images", "log_every", "validate_every", "validate_images", "sample_every", "checkpoint_every"}
 _FREE |= {"checkpoint_seconds", "keep", "threads"}
+_WHOLE = {"drop"}  # a table, of which no entry may have been added
 _NOTES = {"train", "command", "licence", "measured", "guidance", "sampler", "steps", "grid"}
 
 
@@ -104,7 +105,8 @@ def described(preset: Preset) -> dict[str, Any]:
 
 
 def _changed(before: Mapping[str, Any], now: Mapping[str, Any], free: set[str]) -> list[str]:
-    return [k for k in now if k not in free and k in before and _differ(before[k], now[k])]
+    there = [k for k in now if k not in free and k in before]
+    return [k for k in there if (before[k] != now[k] if k in _WHOLE else _differ(before[k], now[k]))]
 
 
 def _differ(before: object, now: object) -> bool:

@@ -246,7 +246,9 @@ def _part(
     if preset.null == "empty":
         what = "classes" if kind == "label" else "vectors"
         raise UsageError(f"null 'empty' is the empty text, and a model of {what} has none: choose learnt or zeros")
-    return LabelSchema(classes, preset.null, drop) if kind == "label" else VectorSchema(*shapes[kind], preset.null, drop)
+    return (
+        LabelSchema(classes, preset.null, drop) if kind == "label" else VectorSchema(*shapes[kind], preset.null, drop)
+    )
 
 
 def _named(condition: str) -> tuple[str, ...]:

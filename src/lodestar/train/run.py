@@ -26,7 +26,7 @@ from .device import accelerated
 from .folder import claim, continued, described, record, recorded, recorded_tokenizer, refuse_other_data, versions
 from .loop import Outcome, loop
 from .precision import Precision, choose
-from .presets import TOKENIZER_TEXTS, Preset, check, schema_of, weight_of
+from .presets import Preset, check, schema_of, weight_of
 from .repeat import threads
 from .shares import agreed
 from .start import take_over, tokenizer_of
@@ -115,7 +115,7 @@ def _begun(
     _check_size(preset, source)
     if begun is not None:
         refuse_other_data(source.describe(), begun)
-    tokenizer = recorded_tokenizer(out) if resume else tokenizer_of(before, source.texts(TOKENIZER_TEXTS))
+    tokenizer = recorded_tokenizer(out) if resume else tokenizer_of(before, source)
     model = new_model(preset, schema_of(preset, source, tokenizer), source.resolution)
     taken = take_over(model.network, before) if before else None
     if begun is None and accelerator.is_main_process:

@@ -1,7 +1,7 @@
 """Starting from another model's weights: whatever fits is taken over, and the rest is new.
 
-So an unconditional model can be given a text or class condition, a model can go on with other captions, and one of texts
-can learn to read a picture beside them.
+So an unconditional model can be given a text or class condition, a model can go on with other captions, and one of
+texts can learn to read a picture beside them.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from ..conditions import Tokenizer, tokenizer_in
+from ..data import Source
 from ..errors import UsageError
 from ..model import Model
+from .presets import TOKENIZER_TEXTS
 
 LEAST = 0.25  # share of the other model's weights that must find a place; below it is another network
 
@@ -49,10 +51,10 @@ def take_over(network: nn.Module, model: Model) -> Taken:
     return Taken(*(tuple(n for n in names) for names in _split(own, other, fits)))
 
 
-def tokenizer_of(model: Model | None, texts: Iterable[str]) -> Tokenizer | None:
-    """Its tokenizer, which its token embeddings are of, and which has now read these texts too."""
+def tokenizer_of(model: Model | None, source: Source) -> Tokenizer | None:
+    """Its tokenizer, which its token embeddings are of, and which has now read this source's texts too."""
     tokenizer = tokenizer_in(model.schema) if model else None
-    return tokenizer and tokenizer.having_read(texts)
+    return tokenizer and tokenizer.having_read(source.texts(TOKENIZER_TEXTS))
 
 
 def _fitting(own: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> dict[str, str]:

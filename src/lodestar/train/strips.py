@@ -19,7 +19,7 @@ SHOWN, EACH, BARE = 8, 4, 16  # prompts, samples of each, samples where there ar
 
 def save_strip(model: Model, held: Batch, path: Path) -> None:
     """A row for each prompt, the picture before it first where there is one."""
-    prompts = prompts_of(model.schema, held[:SHOWN])
+    prompts = prompts_of(model.schema, held)
     with warnings.catch_warnings(action="ignore", category=UnseenWords):  # held-out captions may well have some
         result = model.sample(prompts or None, n=EACH if prompts else BARE, seed=0)
     before = _before(model, held)
@@ -32,15 +32,15 @@ def save_strip(model: Model, held: Batch, path: Path) -> None:
 
 
 def prompts_of(schema: Schema, held: Batch) -> list[Value]:
-    """Held-out captions, all classes there are up to as many, or what else is known of held-out pictures."""
+    """Different held-out captions, the first classes, or what is known of the first held-out pictures."""
     if isinstance(schema, TextSchema):
-        return [text for text in dict.fromkeys(held.texts or ()) if text.strip()]
+        return [text for text in dict.fromkeys(held.texts or ()) if text.strip()][:SHOWN]
     if isinstance(schema, LabelSchema):
         return list(schema.classes[:SHOWN])
     if isinstance(schema, JointSchema):
-        values = [_values(part, held, name) for name, part in schema.parts.items()]
+        values = [_values(part, held[:SHOWN], name) for name, part in schema.parts.items()]
         return [dict(zip(schema.parts, row, strict=True)) for row in zip(*values, strict=True)]
-    return [] if schema is None else _values(schema, held, schema.kind)
+    return [] if schema is None else _values(schema, held[:SHOWN], schema.kind)
 
 
 def _values(part: PartSchema, held: Batch, name: str) -> list[Value]:
