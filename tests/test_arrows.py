@@ -35,6 +35,7 @@ ROOMS["model"] = ROOMS["request"] | ROOMS["generate"] | {"files", "generate", "m
 ABOVE = ROOMS["model"] | {"data", "model", "pictures"}
 ROOMS["train"] = ABOVE
 ROOMS["measure"] = ABOVE
+ROOMS["systems"] = ABOVE
 LEAVES = {"cli", "__init__", "__main__"}  # may import everything
 # Packages that belong to certain rooms; the heavy ones are imported inside the function that needs them.
 LIGHT = {"rich": {"cli", "train"}, "tyro": {"cli"}, "PIL": {"pictures", "data"}}

@@ -33,6 +33,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "prompts.txt").write_text("a red circle\na green star on black\n")
     _captioned(folder / "my-folder")
     _classes(folder / "cifar10")
+    _picture(folder / "in.png", 0)
     return folder
 
 
@@ -71,7 +72,16 @@ def test_every_command_runs(desk: Path, monkeypatch: pytest.MonkeyPatch, capsys:
         assert code == 0, f"{command}: {capsys.readouterr().err}"
         ran.append(command)
     assert len(ran) >= 12
-    for name in ("strip.png", "out.json", "scales.png", "negative.png", "free.png", "cats.png", "folder/index.json"):
+    for name in (
+        "strip.png",
+        "out.json",
+        "scales.png",
+        "negative.png",
+        "free.png",
+        "cats.png",
+        "out.png",
+        "folder/index.json",
+    ):
         assert (desk / name).stat().st_size > 0
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .model import Model, load
     from .pictures import read_recipe
     from .result import Result
+    from .systems import edit
 
 _HOMES = {
     "conditions": ("drop",),
@@ -29,6 +30,7 @@ _HOMES = {
     "model": ("Model", "load"),
     "pictures": ("read_recipe",),
     "result": ("Result",),
+    "systems": ("edit",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -47,6 +49,7 @@ __all__ = [
     "UsageError",
     "__version__",
     "drop",
+    "edit",
     "guide",
     "load",
     "read_recipe",

@@ -5,8 +5,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from lodestar import read_recipe
 from lodestar.cli import main
+from lodestar.pictures import save_png
 from lodestar.process import EDM, PROCESSES
 from lodestar.train import PRESETS, Run
 
@@ -56,7 +59,7 @@ def test_a_configuration_comes_back_the_same(capsys):
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        ("--out r", "train needs --preset, one of scenes-32, cifar10, images"),
+        ("--out r", "train needs --preset, one of scenes-32, cifar10, images, edit-32"),
         ("--preset scenes-31 --out r", "unknown preset 'scenes-31': did you mean 'scenes-32'?"),
         ("--preset scenes-32", "train needs --out"),
         ("--preset images --out r", "preset 'images' needs --data"),
@@ -69,6 +72,10 @@ def test_a_configuration_comes_back_the_same(capsys):
         ("--preset scenes-32 --out file/r", "cannot write file/r: Not a directory"),
         ("--preset scenes-32 --out r --resume", "there is no run to resume in r"),
         ("--preset scenes-32 --out r --init nowhere", "unknown model 'nowhere'"),
+        ("--preset edit-32 --out r --drop x", "--drop: expected a number, got 'x'"),
+        ("--preset edit-32 --out r --drop text=x", "--drop: expected a number, got 'x'"),
+        ("--preset edit-32 --out r --drop sketch=.1", "unknown part 'sketch'"),
+        ("--preset edit-32 --out r --data scenes", "preset 'edit-32' is conditioned on pictures beside the images and"),
         ("--preset images --out full --data nowhere", "full is not empty"),
         ("--preset images --out r --data nowhere --resume", "there is no run to resume in r"),
     ],
@@ -132,6 +139,42 @@ def test_a_size_is_of_the_network_and_single_options_win(capsys):
     assert network("--config", "c.json", "--size", "medium") == network(*preset, "--size", "medium")
     Path("c.json").write_text('{"command": "train", "preset": "scenes-32", "out": "r", "size": "large"}')
     assert network("--config", "c.json") == large
+
+
+def test_a_drop_table_is_an_option(capsys):
+    edit = ("--preset", "edit-32", "--out", "r")
+    assert dry(capsys, *edit)["plan"]["drop"] == {"text": 0.05, "image": 0.05, "text+image": 0.05}
+    first = dry(capsys, *edit, "--drop", "text=.1, text+image=.2")
+    assert first["plan"]["drop"] == {"text": 0.1, "text+image": 0.2}
+    Path("c.json").write_text(json.dumps(first))
+    assert dry(capsys, "--config", "c.json") == first
+    assert dry(capsys, "--config", "c.json", "--drop", ".3")["plan"]["drop"] == 0.3
+    assert dry(capsys, "--preset", "scenes-32", "--out", "r")["plan"]["drop"] == 0.1
+
+
+def test_columns_of_what_stands_beside_are_options(capsys):
+    args = ("--preset", "images", "--data", "x", "--out", "r", "--condition", "text+image+vector")
+    found = dry(capsys, *args, "--before-column", "input_image", "--vector-column", "pose")
+    assert (found["reading"]["before_column"], found["reading"]["vector_column"]) == ("input_image", "pose")
+    assert found["plan"]["condition"] == "text+image+vector"
+
+
+def test_an_editor_is_trained_and_edits(capsys):
+    """On the embedded edits, and resumed by its folder; what it has learnt in three steps is not the point."""
+    small = [word for word in TINY if word not in ("--preset", "scenes-32")]
+    assert main(["train", "--preset", "edit-32", *small, "--out", "r", "--train.sample-every", "2"]) == 0
+    logged = [json.loads(line) for line in Path("r/log.jsonl").read_text().splitlines()]
+    assert [line["measured"]["edit_accuracy"] for line in logged if "measured" in line] == [0]
+    assert Path("r/samples/step-00000002.png").is_file()
+    assert main(["train", "--out", "r", "--resume", "--steps", "3"]) == 0
+    capsys.readouterr()
+    assert main(["info", "r/model"]) == 0
+    said = capsys.readouterr().out
+    assert all(word in said for word in ("text+image 0.05", "shape (3, 16, 16)", "edits"))
+    save_png(Image.new("RGB", (40, 40), (160, 160, 160)), "in.png")
+    asked = ("in.png", "make the circle green", "--model", "r/model", "--guidance", "edit(text=5, image=1.5)")
+    assert main(["edit", *asked, "--out", "out.png"]) == 0
+    assert "resized" in read_recipe("out.png")["picture"]["changed"]
 
 
 def test_every_process_and_density_can_be_chosen_and_its_numbers_given(capsys):

@@ -151,5 +151,5 @@ def test_a_joint_table_drops_parts_together():
 
 
 def test_a_schema_that_no_data_has_is_an_error():
-    with pytest.raises(UsageError, match="conditioned on a vector and the data has none"):
+    with pytest.raises(UsageError, match=r"conditioned on vectors .'vector'. and the data has none: name"):
         task(schema=VectorSchema(3)).loss(BATCH, 0)

@@ -10,11 +10,14 @@ from typing import Annotated, Any, Self
 
 import torch
 from tyro.conf import Fixed, Suppress, arg
+from tyro.constructors import PrimitiveConstructorSpec
 
 from .. import train as training
 from ..data import Reading, Source, open_source
 from ..data.scenes.source import ScenesSource, prompts
+from ..data.scenes.triples import EditsSource, triples
 from ..errors import UsageError
+from ..measure.edits import measure_edits
 from ..measure.prompts import measure_prompts
 from ..model import Model
 from ..train import PRESETS, Preset, check, sized, with_parts
@@ -24,11 +27,40 @@ from .command import Command
 from .config import plain, read, to_json
 
 SCENES_32 = "scenes-32"  # the preset whose options are shown where none is named
-SCENES = "scenes"  # the data that is in the package
+EMBEDDED = {"scenes": ScenesSource, "edits": EditsSource}  # the data that is in the package
+OWN = {SCENES_32: "scenes", "edit-32": "edits"}  # what a preset is of where no data is named
 
 MEASURED = 32  # test prompts, as often as samples are drawn
 
 _PROCESS, _DENSITY = (arg(metavar=f"{{{','.join(sorted(PARTS[part]))}}}") for part in ("process", "density"))
+
+
+def _drop(texts: list[str]) -> float | dict[str, float]:
+    """0.1, or a table as text=.05,image=.05,text+image=.05."""
+    if "=" not in texts[0]:
+        return _number(texts[0])
+    entries = [entry.partition("=") for entry in texts[0].split(",")]
+    return {parts.strip(): _number(p) for parts, _, p in entries}
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"expected a number, got '{text}'") from None
+
+
+def _written(drop: float | Mapping[str, float]) -> str:
+    return ",".join(f"{k}={p:g}" for k, p in drop.items()) if isinstance(drop, Mapping) else str(drop)
+
+
+_DROP = PrimitiveConstructorSpec(
+    nargs=1,
+    metavar="FLOAT | PARTS=FLOAT,...",
+    instance_from_str=_drop,
+    is_instance=lambda x: isinstance(x, int | float | Mapping),
+    str_from_instance=lambda x: [_written(x)],
+)
 
 
 @dataclass(frozen=True)
@@ -36,6 +68,7 @@ class Plan(Preset):
     """A preset as options. What training itself finds out cannot be given; Any has the options of what stands there."""
 
     command: Suppress[Fixed[str]]
+    drop: Annotated[float | Mapping[str, float], _DROP] = 0.1
     process: Any = None
     density: Any = None
     steps: Annotated[int, arg(name="sampling-steps")] = 20  # what the model is sampled with when nothing is asked
@@ -51,8 +84,8 @@ def plan_of(preset: Preset) -> Plan:
 class Train(Command):
     """Train a model. The options after the first ones are the preset's own; `--preset NAME --help` shows its values."""
 
-    preset: str | None = None  # scenes-32, cifar10 or images
-    data: str | None = None  # a folder, a .parquet file or a Hub id; "scenes" is the embedded world
+    preset: str | None = None  # scenes-32, edit-32, cifar10 or images
+    data: str | None = None  # a folder, a .parquet file or a Hub id; "scenes" is the embedded world, "edits" of it
     out: Path | None = None  # the run's folder: log, checkpoints, sample strips and the model
     resume: bool = False  # go on from the last checkpoint in --out, as the run there was started
     process: Annotated[str | None, _PROCESS] = None  # of noise; by default the preset's; its numbers are below
@@ -83,13 +116,13 @@ class Train(Command):
             raise UsageError("train needs --out, the folder of the run")
         if self.preset is None:
             raise UsageError(f"train needs --preset, one of {', '.join(PRESETS)}")
-        data = self.data or (SCENES if self.preset.startswith(SCENES) else None)
+        data = self.data or OWN.get(self.preset)
         if data is None:
             raise UsageError(f"preset '{self.preset}' needs --data: a folder of images, a .parquet file or a Hub id")
         named: dict[str, Any] = {part: type(getattr(self.plan, part)).__name__.lower() for part in PARTS}
         settled = replace(self, data=data, plan=self._lasting(), steps=None, images=None, size=None, **named)
         check(settled.plan)
-        if data == SCENES:
+        if data in EMBEDDED:
             settled._source()  # which has something to say of the resolution
         return settled
 
@@ -104,7 +137,7 @@ class Train(Command):
             resume=self.resume,
             init=self.init,
             device=self.device,
-            measure=_measured if settled.data == SCENES and settled.plan.condition == "text" else None,
+            measure=_MEASURES.get((settled.data, settled.plan.condition)),
             dtype=torch.float16 if self.half else torch.float32,
             quiet=self.quiet,
         )
@@ -121,8 +154,8 @@ class Train(Command):
         return replace(self.plan, train=replace(self.plan.train, steps=self.steps or 0, images=self.images or 0))
 
     def _source(self) -> Source:
-        if self.data == SCENES:
-            return ScenesSource(self.plan.resolution)
+        if self.data in EMBEDDED:
+            return EMBEDDED[self.data](self.plan.resolution)
         return open_source(str(self.data), self.plan.resolution, self.reading)
 
 
@@ -202,8 +235,16 @@ def _unsized(plan: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**plan, "network": {k: v for k, v in network.items() if k in UNSIZED}}
 
 
-def _measured(model: Model) -> dict[str, object]:
+def _prompts(model: Model) -> dict[str, object]:
     return {"prompt_accuracy": measure_prompts(model, prompts(MEASURED)).share}
+
+
+def _edits(model: Model) -> dict[str, object]:
+    return {"edit_accuracy": measure_edits(model, triples(MEASURED)).accuracy.share}
+
+
+# What is logged as often as samples are drawn, by data and condition.
+_MEASURES = {("scenes", "text"): _prompts, ("edits", "text+image"): _edits}
 
 
 def _say(run: training.Run) -> None:

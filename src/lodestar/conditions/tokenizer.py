@@ -10,7 +10,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -58,6 +58,10 @@ class Tokenizer:
         if data.get("format") != FORMAT or specials != SPECIALS:
             raise UsageError(f"not a tokenizer of Lodestar's format {FORMAT}: train one with Tokenizer.train")
         return tokenizer
+
+    def having_read(self, texts: Iterable[str]) -> Tokenizer:
+        """The same vocabulary, which also remembers the words of these texts."""
+        return replace(self, words=self.words.union(*map(_words, texts)))
 
     def to_json(self) -> str:
         return json.dumps({"format": FORMAT, "words": sorted(self.words), "bpe": json.loads(self.bpe)})

@@ -2,6 +2,6 @@
 
 from .opening import open_source
 from .reading import Reading
-from .source import Batch, Source, differences
+from .source import Batch, Source, differences, shapes
 
-__all__ = ["Batch", "Reading", "Source", "differences", "open_source"]
+__all__ = ["Batch", "Reading", "Source", "differences", "open_source", "shapes"]

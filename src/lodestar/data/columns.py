@@ -1,4 +1,4 @@
-"""Which columns of a data set hold the image, the caption and the class."""
+"""Which columns of a data set hold the image, the caption and the class, and what else a model may be told."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from datasets import Features
 
 _IMAGES = ("image", "img", "picture", "png", "jpg", "jpeg", "webp")
+_IMAGES += ("edited_image", "target_image", "target_img", "output_image")  # of an edit, those after
 _CAPTIONS = ("text", "caption", "captions", "txt", "prompt", "description", "sentence", "sentences", "alt_text")
+_CAPTIONS += ("edit_prompt", "instruction")
 _LABELS = ("label", "labels", "class", "category", "fine_label", "target", "cls")
 _NOT_CAPTIONS = ("id", "url", "path", "file", "file_name", "filename", "split", "license", "__key__", "__url__")
 
@@ -25,21 +27,34 @@ class Columns:
     caption: str | None
     label: str | None
     every: tuple[str, ...] = ()  # all columns there are
+    before: str | None = None  # pictures that stand beside the images
+    vector: str | None = None
 
     @property
     def used(self) -> list[str]:
-        return [name for name in (self.image, self.caption, self.label) if name]
+        return [name for name in (*self.pictures, self.caption, self.label, self.vector) if name]
+
+    @property
+    def pictures(self) -> list[str]:
+        """The images first."""
+        return [name for name in (self.image, self.before) if name]
 
 
 def choose(
-    features: Features, *, image: str | None = None, caption: str | None = None, label: str | None = None
+    features: Features,
+    *,
+    image: str | None = None,
+    caption: str | None = None,
+    label: str | None = None,
+    before: str | None = None,
+    vector: str | None = None,
 ) -> Columns:
-    """Take the columns asked for, else the ones that the names and types make plain.
+    """Take the columns asked for, else the ones that the names and types make plain; `before` and `vector` if asked.
 
     Raises UsageError for a name that is not there or holds something else, and where the choice is the user's to make.
     """
-    _present(features, image=image, caption=caption, label=label)
-    image = image or _image(features)
+    _present(features, image=image, caption=caption, label=label, before=before, vector=vector)
+    image = image or _image({n: feature for n, feature in features.items() if n != before})
     label = label or _label(features)
     caption = caption or _caption(features, label)
     if not _is_image(features[image]):
@@ -48,7 +63,13 @@ def choose(
         raise UsageError(f"column '{caption}' does not hold text: choose another with --caption-column")
     if label and not _is_class(features[label]):
         raise UsageError(f"column '{label}' does not hold classes: choose another with --label-column")
-    return Columns(image, caption, label, tuple(features))
+    if before and not _is_image(features[before]):
+        raise UsageError(f"column '{before}' does not hold images: choose another with --before-column")
+    if before == image:
+        raise UsageError(f"column '{before}' holds the images themselves: choose another with --before-column")
+    if vector and not _is_vector(features[vector]):
+        raise UsageError(f"column '{vector}' does not hold lists of numbers: choose another with --vector-column")
+    return Columns(image, caption, label, tuple(features), before, vector)
 
 
 def _present(features: Features, **asked: str | None) -> None:
@@ -57,7 +78,7 @@ def _present(features: Features, **asked: str | None) -> None:
             raise unknown(f"{kind} column", name, features)
 
 
-def _image(features: Features) -> str:
+def _image(features: Mapping[str, object]) -> str:
     found = _named(features, _IMAGES, _is_image) or [n for n in features if _is_image(features[n])]
     if not found:
         raise UsageError(f"there is no image column (columns: {', '.join(features)}): name it with --image-column")
@@ -81,7 +102,7 @@ def _caption(features: Features, label: str | None) -> str | None:
     return None
 
 
-def _named(features: Features, names: tuple[str, ...], fits: Callable[[object], bool]) -> list[str]:
+def _named(features: Mapping[str, object], names: tuple[str, ...], fits: Callable[[object], bool]) -> list[str]:
     """Columns of these names, in the order of the names, that hold what fits."""
     lower = {n.lower(): n for n in features}
     return [lower[n] for n in names if n in lower and fits(features[lower[n]])]
@@ -98,6 +119,10 @@ def _is_image(feature: object) -> bool:
 def _is_text(feature: object) -> bool:
     inner = getattr(feature, "feature", feature)  # a list of captions for each image is text too
     return getattr(inner, "dtype", None) in ("string", "large_string")
+
+
+def _is_vector(feature: object) -> bool:
+    return str(getattr(getattr(feature, "feature", None), "dtype", "")).startswith(("float", "int", "uint"))
 
 
 def _is_class(feature: object) -> bool:

@@ -6,7 +6,7 @@ Decoding is Pillow's. The policy is POLICY below; it is one for every source and
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,16 +23,17 @@ POLICY = (
 
 
 class Unreadable(Exception):
-    """An item that is no picture; the text says why, `missing` that there is no such file."""
+    """An item that is no picture; the text says why, `missing` that there is no such file, `column` whose it is."""
 
     missing = False
+    column: str | None = None  # where it is not the first one's
 
 
 @dataclass(frozen=True)
 class Picture:
     """One picture read."""
 
-    pixels: Tensor  # uint8 [3, R, R]
+    pixels: Tensor  # uint8 [3, R, R]; of several columns [3 K, R, R]
     notes: tuple[str, ...] = ()  # what was changed on the way, each a key of CHANGES
 
 
@@ -58,6 +59,24 @@ def attempt(raw: bytes | str | None, resolution: int) -> Picture | Unreadable:
         return read(raw, resolution)
     except Exception as error:  # Pillow's decoders raise nearly anything on damaged input
         return _why(error)
+
+
+def together(raws: Mapping[str, bytes | str | None], resolution: int) -> Picture | Unreadable:
+    """An item's pictures, by their columns, as one of more channels; or why it cannot be had whole."""
+    found: list[Picture] = []
+    for column, raw in raws.items():
+        result = attempt(raw, resolution)
+        if isinstance(result, Unreadable):
+            return _of(column, result) if found else result
+        found.append(result)
+    return Picture(torch.cat([p.pixels for p in found]), tuple(note for p in found for note in p.notes))
+
+
+def _of(column: str, why: Unreadable) -> Unreadable:
+    """The same, which says of which column."""
+    told = Unreadable(f"{column}: {why}")
+    told.missing, told.column = why.missing, column
+    return told
 
 
 def read(raw: bytes | str | None, resolution: int) -> Picture:

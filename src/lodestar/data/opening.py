@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 
 from ..errors import UsageError
 from .captions import Caption, refuse_missing, warn_unlisted
@@ -20,6 +21,7 @@ from .reading import Reading
 from .source import Source
 from .stored import Shelf, stored
 from .streamed import Streamed
+from .vectors import vectors
 
 if TYPE_CHECKING:
     from datasets import Dataset, IterableDataset
@@ -88,12 +90,16 @@ class _Opened:
         ledger = Ledger(self.data, None)
         named = self._declared()
         reading, facts = self.reading, {**self.facts(), "held": apart}
-        return Streamed(training, held, self.columns, resolution, ledger, named, reading.buffer, reading.threads, facts)
+        return Streamed(
+            training, held, self.columns, resolution, ledger, named, self._dim(), reading.buffer, reading.threads, facts
+        )
 
     def facts(self) -> dict[str, object]:
         """What describe() says of where the data came from."""
         training, validation = self.names
         used = {"image": self.columns.image, "caption": self.columns.caption, "label": self.columns.label}
+        more = {"before": self.columns.before, "vector": self.columns.vector}
+        used |= {what: name for what, name in more.items() if name}  # an older run's description has neither
         where = {"data": self.data, "subset": self.reading.subset, "split": training}
         where |= {"held_out_of": validation or training}
         return {**where, "columns": used, "every_column": list(self.columns.every)}
@@ -102,10 +108,22 @@ class _Opened:
         columns = self.columns
         ledger = Ledger(self.data, len(split))
         memory, workers = self.reading.memory, self.reading.threads
-        pictures = Pictures(split, columns.image, resolution, ledger, memory=memory, workers=workers)
+        pictures = Pictures(split, columns.pictures, resolution, ledger, memory=memory, workers=workers)
         captions: list[Caption] | None = _column(split, columns.caption) if columns.caption else None
         labels = classes.encode(_column(split, columns.label)) if classes and columns.label else None
-        return Shelf(pictures, torch.arange(len(split)), captions, labels)
+        return Shelf(pictures, torch.arange(len(split)), captions, labels, self._vectors(split))
+
+    def _vectors(self, split: Dataset) -> Tensor | None:
+        """As long in every split as in the one to train on."""
+        column = self.columns.vector
+        return column and vectors(_column(split, column), column, self._dim())
+
+    def _dim(self) -> int | None:
+        """How many numbers a vector has: the first one's."""
+        column = self.columns.vector
+        return (
+            column and vectors([row[column] for row in self.training.select_columns([column]).take(1)], column).shape[1]
+        )
 
     def _check(self, shelves: list[Shelf]) -> None:
         paths = [path for shelf in shelves for path in shelf.pictures.paths()]
@@ -118,7 +136,9 @@ class _Opened:
         from datasets import Image
 
         used = [self.training, *([] if self.validation is None else [self.validation])]
-        raw = [s.select_columns(self.columns.used).cast_column(self.columns.image, Image(decode=False)) for s in used]
+        raw = [s.select_columns(self.columns.used) for s in used]
+        for column in self.columns.pictures:
+            raw = [s.cast_column(column, Image(decode=False)) for s in raw]
         return (raw[0], raw[1]) if apart is None else (raw[0].skip(apart), raw[0].take(apart))
 
     def _declared(self) -> Classes | None:
@@ -131,9 +151,9 @@ class _Opened:
 def _columns(data: str, split: Dataset | IterableDataset, reading: Reading) -> Columns:
     if split.features is None:
         raise UsageError(f"'{data}' does not declare its columns and cannot be streamed: leave streaming off")
-    asked = {"image": reading.image_column, "caption": reading.caption_column, "label": reading.label_column}
+    kinds = ("image", "caption", "label", "before", "vector")
     try:
-        return choose(split.features, **asked)
+        return choose(split.features, **{kind: getattr(reading, f"{kind}_column") for kind in kinds})
     except UsageError as error:
         raise UsageError(f"{data}: {error}") from None
 

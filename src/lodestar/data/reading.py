@@ -18,6 +18,8 @@ class Reading:
     image_column: str | None = None  # by default the one that holds images
     caption_column: str | None = None  # by default text, caption, ..., or the only column of text
     label_column: str | None = None  # by default label, class, ..., or the first column of declared classes
+    before_column: str | None = None  # pictures that the model is given beside, as before an edit: the condition image
+    vector_column: str | None = None  # lists of as many numbers each, which it is given: the condition vector
     streaming: bool = False  # read as a stream, for what is too large to store
     flip: bool = False  # mirror half of the pictures; refused where captions tell left from right
     held: int | None = None  # images to hold out where no split is for that; by default 5 %, at most 1,000

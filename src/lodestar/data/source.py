@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from torch import Tensor
@@ -16,13 +16,34 @@ class Batch:
     images: Tensor  # uint8 [B, 3, H, W]
     texts: list[str] | None = None  # a caption each; "" where there is none
     labels: Tensor | None = None  # int64 [B], indices into the source's classes; -1 where there is none
+    conditions: Mapping[str, Tensor] = field(default_factory=dict)  # pictures uint8 [B, C, h, w], vectors float [B, D]
 
     def __len__(self) -> int:
         return len(self.images)
 
+    def __getitem__(self, rows: slice) -> Batch:
+        labels = None if self.labels is None else self.labels[rows]
+        conditions = {name: values[rows] for name, values in self.conditions.items()}
+        return Batch(self.images[rows], self.texts and self.texts[rows], labels, conditions)
+
+
+def batch_of(pictures: Tensor, texts: list[str] | None, labels: Tensor | None, vectors: Tensor | None) -> Batch:
+    """Of pictures [B, 3 or 6, H, W], the images first and what stands beside them after, and vectors [B, D]."""
+    beside = {} if pictures.shape[1] == 3 else {"image": pictures[:, 3:]}
+    return Batch(pictures[:, :3], texts, labels, beside if vectors is None else {**beside, "vector": vectors})
+
+
+def shapes_of(resolution: int, beside: bool, dim: int | None) -> dict[str, tuple[int, ...]]:
+    """The shapes of the conditions of such batches; dim is that of the vectors, None where there are none."""
+    pictures: dict[str, tuple[int, ...]] = {"image": (3, resolution, resolution)} if beside else {}
+    return pictures if dim is None else {**pictures, "vector": (dim,)}
+
 
 class Source(Protocol):
-    """An endless, repeatable stream of batches."""
+    """An endless, repeatable stream of batches.
+
+    A source may also have `conditions`: of what its batches carry by name, the shape of one, [C, h, w] or [D].
+    """
 
     @property
     def resolution(self) -> int:
@@ -52,6 +73,11 @@ class Source(Protocol):
         A run goes on only with a source that describes itself as before, but for `NOTES`.
         """
         ...
+
+
+def shapes(source: Source) -> Mapping[str, tuple[int, ...]]:
+    """The conditions of a source by name; none if it says nothing of them."""
+    return getattr(source, "conditions", {})
 
 
 # What a description says of where the data lies, how it is kept and what was read of it so far.

@@ -14,7 +14,7 @@ from .captions import Caption, each, refuse_sides, spoken
 from .images import POLICY
 from .order import Order, held_apart, mirrored, spread
 from .pictures import Pending, Pictures
-from .source import Batch
+from .source import Batch, batch_of, shapes_of
 
 _AHEAD = 3  # batches being decoded while one is used
 
@@ -27,6 +27,7 @@ class Shelf:
     rows: Tensor  # int64 [M], rows of the split
     captions: Sequence[Caption] | None = None  # of every row of the split
     labels: Tensor | None = None  # int64, of every row of the split
+    vectors: Tensor | None = None  # floats [N, D], of every row of the split
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -72,7 +73,8 @@ class Shelf:
         rows = self.rows[places]
         told = zip(rows.tolist(), turns.tolist(), strict=True)
         texts = None if self.captions is None else [spoken(self.captions[row], turn) for row, turn in told]
-        return Batch(images, texts, None if self.labels is None else self.labels[rows])
+        labels = None if self.labels is None else self.labels[rows]
+        return batch_of(images, texts, labels, None if self.vectors is None else self.vectors[rows])
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,11 @@ class Stored:
     @property
     def resolution(self) -> int:
         return self.training.pictures.resolution
+
+    @property
+    def conditions(self) -> dict[str, tuple[int, ...]]:
+        several, vectors = len(self.training.pictures.columns) > 1, self.training.vectors
+        return shapes_of(self.resolution, several, None if vectors is None else vectors.shape[1])
 
     def texts(self, n: int) -> Iterable[str]:
         captions = self.training.captions
@@ -125,7 +132,8 @@ class Stored:
     def _flipped(self, batch: Batch, seed: int, step: int) -> Batch:
         if not self.flip:
             return batch
-        return Batch(mirrored(batch.images, seed, step), batch.texts, batch.labels)
+        beside = {name: mirrored(pictures, seed, step) for name, pictures in batch.conditions.items()}  # by equal coins
+        return replace(batch, images=mirrored(batch.images, seed, step), conditions=beside)
 
 
 def stored(
@@ -140,6 +148,8 @@ def stored(
     """A source of these shelves; without a validation split, some rows are taken out of training for good."""
     if flip:
         refuse_sides(training.captions or ())
+        if training.vectors is not None:
+            raise UsageError("flip does not know what vectors say of left and right: leave flip off")
     if validation is None:
         training, validation = _apart(training, held)
     if training.pictures.small():

@@ -14,16 +14,18 @@ from itertools import count, islice
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from ..errors import UsageError
 from .captions import Caption, each, spoken
 from .classes import Classes, Value
 from .columns import Columns
-from .images import POLICY, Picture, Unreadable, attempt
+from .images import POLICY, Picture, Unreadable, together
 from .ledger import Ledger
 from .loading import explained
 from .pictures import file
-from .source import Batch
+from .source import Batch, batch_of, shapes_of
+from .vectors import vectors
 
 if TYPE_CHECKING:
     from datasets import IterableDataset
@@ -44,6 +46,7 @@ class Streamed:
     resolution: int
     ledger: Ledger
     named: Classes | None
+    dim: int | None = None  # of vectors
     buffer: int = 1000  # items among which the next one is drawn
     workers: int = 2  # threads that decode
     facts: dict[str, object] = field(default_factory=dict)
@@ -51,6 +54,10 @@ class Streamed:
     @property
     def classes(self) -> tuple[str, ...] | None:
         return None if self.named is None else self.named.names
+
+    @property
+    def conditions(self) -> dict[str, tuple[int, ...]]:
+        return shapes_of(self.resolution, self.columns.before is not None, self.dim)
 
     def texts(self, n: int) -> Iterable[str]:
         caption = self.columns.caption
@@ -111,8 +118,11 @@ class Streamed:
             yield from records
 
     def _read(self, records: Iterator[tuple[int, Record]], size: int, decoders: ThreadPoolExecutor) -> list[Read]:
-        image, side = self.columns.image, self.resolution
-        return [(e, r, decoders.submit(attempt, file(r[image])[0], side)) for e, r in islice(records, size)]
+        some = islice(records, size)
+        return [(epoch, r, decoders.submit(together, self._raws(r), self.resolution)) for epoch, r in some]
+
+    def _raws(self, record: Record) -> dict[str, bytes | str | None]:
+        return {column: file(record[column])[0] for column in self.columns.pictures}
 
     def _batch(self, read: list[Read], ledger: Ledger, fill: bool = True) -> Batch | None:
         """What cannot be read is replaced (if `fill`) by the next item of the batch that can; None if none can."""
@@ -127,19 +137,22 @@ class Streamed:
     def _booked(self, ledger: Ledger, epoch: int, record: Record, result: Picture | Unreadable) -> Picture | Unreadable:
         path = file(record[self.columns.image])[1]
         if isinstance(result, Unreadable) and result.missing:
-            raise UsageError(f"{self.ledger.name}: a file named in the metadata is missing: {path}")
+            lost_at = file(record[result.column or self.columns.image])[1]
+            raise UsageError(f"{self.ledger.name}: a file named in the metadata is missing: {lost_at}")
         lost = isinstance(result, Unreadable) and path is not None and not ledger.knows(path)
         if epoch == 0 or lost:  # later epochs bring the same items again
             ledger.enter(path or f"item {ledger.seen}", result)
             ledger.check()
         return result
 
-    def _told(self, images: torch.Tensor, read: list[Read]) -> Batch:
-        caption, label = self.columns.caption, self.columns.label
+    def _told(self, pictures: Tensor, read: list[Read]) -> Batch:
+        caption, label, vector = self.columns.caption, self.columns.label, self.columns.vector
         texts = None if caption is None else [spoken(_caption(r[caption]), epoch) for epoch, r, _ in read]
-        if self.named is None or label is None:
-            return Batch(images, texts)
-        return Batch(images, texts, self.named.encode(_value(r[label]) for _, r, _ in read))
+        labels = None
+        if self.named is not None and label is not None:
+            labels = self.named.encode(_value(r[label]) for _, r, _ in read)
+        numbers = vector and vectors([r[vector] for _, r, _ in read], vector, self.dim)
+        return batch_of(pictures, texts, labels, numbers)
 
 
 def _caption(value: object) -> Caption:

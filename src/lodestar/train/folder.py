@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from ..conditions import Schema, TextSchema, Tokenizer
+from ..conditions import Schema, Tokenizer, tokenizer_in
 from ..data import differences
 from ..errors import UsageError
 from ..files import write_files
@@ -24,6 +24,7 @@ _CONFIG, _TOKENIZER = "config.json", "tokenizer.json"
 # What may change when a run goes on: it changes neither the steps done nor what a step does.
 _FREE = {"steps", "images", "log_every", "validate_every", "validate_images", "sample_every", "checkpoint_every"}
 _FREE |= {"checkpoint_seconds", "keep", "threads"}
+_WHOLE = {"drop"}  # a table, of which no entry may have been added
 _NOTES = {"train", "command", "licence", "measured", "guidance", "sampler", "steps", "grid"}
 
 
@@ -44,8 +45,8 @@ def record(out: Path, preset: Preset, schema: Schema, **notes: object) -> None:
     """Write the configuration, first of all. Raises UsageError if another run has begun in the folder since `claim`."""
     claim(out, resume=False)
     files = {}
-    if isinstance(schema, TextSchema) and schema.tokenizer is not None:
-        files[_TOKENIZER] = schema.tokenizer.to_json().encode()
+    if (tokenizer := tokenizer_in(schema)) is not None:
+        files[_TOKENIZER] = tokenizer.to_json().encode()
     data = _json({"preset": described(preset), **notes, "versions": versions()})
     files[_CONFIG] = (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode()
     write_files(out, files)
@@ -104,7 +105,8 @@ def described(preset: Preset) -> dict[str, Any]:
 
 
 def _changed(before: Mapping[str, Any], now: Mapping[str, Any], free: set[str]) -> list[str]:
-    return [k for k in now if k not in free and k in before and _differ(before[k], now[k])]
+    there = [k for k in now if k not in free and k in before]
+    return [k for k in there if (before[k] != now[k] if k in _WHOLE else _differ(before[k], now[k]))]
 
 
 def _differ(before: object, now: object) -> bool:

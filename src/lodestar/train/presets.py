@@ -9,9 +9,18 @@ from typing import Any, Literal
 
 import torch
 
-from ..conditions import LabelSchema, Schema, TextSchema, Tokenizer
+from ..conditions import (
+    ImageSchema,
+    JointSchema,
+    LabelSchema,
+    PartSchema,
+    Schema,
+    TextSchema,
+    Tokenizer,
+    VectorSchema,
+)
 from ..core import Kind, Level, convert
-from ..data import Source
+from ..data import Source, shapes
 from ..errors import UsageError, unknown
 from ..networks.tower import TowerConfig
 from ..networks.unet import SIZES, UNetConfig
@@ -22,6 +31,7 @@ from .optim import OPTIMIZERS
 from .weighting import InTermsOf, MinSNR, Weight
 
 TOKENIZER_TEXTS = 20_000  # captions that a tokenizer learns from
+KINDS = ("text", "label", "image", "vector")  # of conditions
 CHANNELS = 3  # of a source's pictures
 UNSIZED = ("in_channels", "patch", "tower")  # what no size of a network says
 PARTS = {  # of a preset, that are one of several classes, by lower-case name
@@ -39,9 +49,9 @@ class Preset:
     train: TrainConfig
     network: UNetConfig = field(default_factory=UNetConfig)
     resolution: int = 32  # pixels a side
-    condition: Literal["auto", "text", "label", "none"] = "auto"  # auto: text, else label, else none, as the data has
+    condition: str = "auto"  # text, label, image, vector, several as text+image, or none; auto: what the data has
     null: Literal["learnt", "zeros", "empty"] = "learnt"  # what stands for no condition; empty: for text only
-    drop: float = 0.1  # probability that the null stands in for a condition in training
+    drop: float | Mapping[str, float] = 0.1  # probability of the null in training, or of several conditions a table
     length: int = 32  # tokens, for text
     vocab: int = 512  # tokens at most, for text
     process: Process = field(default_factory=Flow)
@@ -110,7 +120,18 @@ IMAGES = Preset(
     licence="see the data's",
 )
 
-PRESETS: dict[str, Preset] = {p.name: p for p in (SCENES_32, CIFAR10, IMAGES)}
+EDIT_32 = replace(
+    SCENES_32,
+    name="edit-32",
+    command="lodestar train --preset edit-32 --init scenes-32 --out runs/edit-32",
+    train=replace(SCENES_32.train, images=300_000),
+    condition="text+image",
+    drop={"text": 0.05, "image": 0.05, "text+image": 0.05},  # Brooks et al. 2022, arXiv:2211.09800, sec. 3.2.1
+    guidance="edit(3, image=1.5)",  # the text's as scenes-32's, the image's the paper's
+    measured={},
+)
+
+PRESETS: dict[str, Preset] = {p.name: p for p in (SCENES_32, CIFAR10, IMAGES, EDIT_32)}
 
 
 def preset(name: str) -> Preset:
@@ -152,7 +173,7 @@ def check(preset: Preset) -> None:
         raise unknown("optimizer", preset.train.optimizer, OPTIMIZERS)
     _check_shape(preset.network, preset.resolution)
     weight_of(preset)
-    _schema(preset, "text" if preset.condition == "auto" else preset.condition, ("any",))
+    _schema(preset, ("text",) if preset.condition == "auto" else _named(preset.condition), ("any",), _ANY)
 
 
 def _check_kind(kind: Kind, visited: Sequence[Level]) -> None:
@@ -187,38 +208,96 @@ def schema_of(preset: Preset, source: Source, tokenizer: Tokenizer | None = None
 
     Raises UsageError if the source has not what the preset asks for.
     """
-    kind = _kind(preset, source)
-    if kind == "text" and tokenizer is None:
+    kinds = _kinds(preset, source)
+    if "text" in kinds and tokenizer is None:
         tokenizer = Tokenizer.train(source.texts(TOKENIZER_TEXTS), preset.vocab)
-    return _schema(preset, kind, source.classes or (), tokenizer)
+    return _schema(preset, kinds, source.classes or (), shapes(source), tokenizer)
 
 
-def _schema(preset: Preset, kind: str, classes: tuple[str, ...], tokenizer: Tokenizer | None = None) -> Schema:
+def _schema(
+    preset: Preset,
+    kinds: Sequence[str],
+    classes: tuple[str, ...],
+    shapes: Mapping[str, tuple[int, ...]],
+    tokenizer: Tokenizer | None = None,
+) -> Schema:
+    """Of one kind its own schema, of several a joint one whose parts have their names."""
+    drop = preset.drop
+    if len(kinds) > 1:
+        return JointSchema({kind: _part(preset, kind, 0.0, classes, shapes, tokenizer) for kind in kinds}, drop)
+    if not isinstance(drop, int | float):
+        one = f"'{kinds[0]}' is one" if kinds else "there are none"
+        raise UsageError(f"a drop table is for several conditions and {one}: give one probability (--drop 0.1)")
+    return _part(preset, kinds[0], drop, classes, shapes, tokenizer) if kinds else None
+
+
+def _part(
+    preset: Preset,
+    kind: str,
+    drop: float,
+    classes: tuple[str, ...],
+    shapes: Mapping[str, tuple[int, ...]],
+    tokenizer: Tokenizer | None,
+) -> PartSchema:
     if kind == "text":
-        return TextSchema(preset.length, preset.null, preset.drop, tokenizer)
-    if kind == "none":
-        return None
+        return TextSchema(preset.length, preset.null, drop, tokenizer)
+    if kind == "image":  # whose null is always zeros
+        return ImageSchema(shapes[kind], drop=drop)  # type: ignore[arg-type]  # as the source says
     if preset.null == "empty":
-        raise UsageError("null 'empty' is the empty text, and a model of classes has none: choose learnt or zeros")
-    return LabelSchema(classes, preset.null, preset.drop)
+        what = "classes" if kind == "label" else "vectors"
+        raise UsageError(f"null 'empty' is the empty text, and a model of {what} has none: choose learnt or zeros")
+    return (
+        LabelSchema(classes, preset.null, drop) if kind == "label" else VectorSchema(*shapes[kind], preset.null, drop)
+    )
 
 
-def _kind(preset: Preset, source: Source) -> str:
-    texts = any(text for text in source.texts(100))
+def _named(condition: str) -> tuple[str, ...]:
+    """The kinds of a condition as a preset writes it. Raises UsageError for one that is unknown or named twice."""
+    kinds = () if condition == "none" else tuple(condition.split("+"))
+    for kind in kinds:
+        if kind not in KINDS:
+            raise unknown("condition", kind, ("auto", "none", *KINDS))
+    if len(set(kinds)) < len(kinds):
+        raise UsageError(f"a condition names each kind once, got '{condition}'")
+    return kinds
+
+
+def _kinds(preset: Preset, source: Source) -> tuple[str, ...]:
+    """What a model of this source is conditioned on. Raises UsageError if the source has not what is asked for."""
+    texts, own = any(text for text in source.texts(100)), shapes(source)
     if preset.condition == "auto":
-        return "text" if texts else _untold(source)
-    if preset.condition == "text" and not texts:
-        raise UsageError(f"preset '{preset.name}' is conditioned on text and the data has no captions")
-    if preset.condition == "label" and not source.classes:
-        raise UsageError(f"preset '{preset.name}' is conditioned on classes and the data has none")
-    return preset.condition
+        return _found(source, texts)
+    there = {"text": texts, "label": bool(source.classes), "image": "image" in own, "vector": "vector" in own}
+    kinds = _named(preset.condition)
+    for kind in kinds:
+        if not there[kind]:
+            raise UsageError(f"preset '{preset.name}' is conditioned on {_LACKING[kind]}")
+    return kinds
 
 
-def _untold(source: Source) -> str:
-    """What a model of pictures without captions is conditioned on."""
-    if source.classes:
-        why = f"the data has no captions: the model is conditioned on its {len(source.classes)} classes"
-    else:
-        why = "the data has neither captions nor classes: the model is unconditional and knows no prompt"
-    warnings.warn(f"{why} (--condition text refuses such data)", stacklevel=2)
-    return "label" if source.classes else "none"
+_LACKING = {
+    "text": "text and the data has no captions",
+    "label": "classes and the data has none",
+    "image": "pictures beside the images and the data has none: name their column with --before-column",
+    "vector": "vectors and the data has none: name their column with --vector-column",
+}
+
+
+def _found(source: Source, texts: bool) -> tuple[str, ...]:
+    """All that there is, but classes where there are captions."""
+    told = ("text",) if texts else ("label",) if source.classes else ()
+    kinds = (*told, *(kind for kind in KINDS if kind in shapes(source)))
+    if not texts:
+        lacks = "no captions" if kinds else "neither captions nor classes"
+        knows = f"is conditioned on {_said(kinds, source)}" if kinds else "is unconditional and knows no prompt"
+        warnings.warn(f"the data has {lacks}: the model {knows} (--condition text refuses such data)", stacklevel=2)
+    return kinds
+
+
+def _said(kinds: Sequence[str], source: Source) -> str:
+    classes = f"its {len(source.classes or ())} classes"
+    names = {"label": classes, "image": "the pictures beside its images", "vector": "its vectors"}
+    return " and ".join(names[kind] for kind in kinds)
+
+
+_ANY: Mapping[str, tuple[int, ...]] = {"image": (CHANNELS, 1, 1), "vector": (1,)}  # shapes that no data has said yet

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -13,13 +12,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from ..conditions import LabelSchema, Schema, TextSchema, guidable
+from ..conditions import Schema, guidable
 from ..core import generator
 from ..data import Batch, Source
 from ..errors import UsageError
 from ..files import writing
 from ..model import Model, build, load
-from ..request import Prompts, UnseenWords
 from .account import Look
 from .checkpoint import FOLDER as CHECKPOINTS
 from .checkpoint import has_checkpoints
@@ -32,6 +30,7 @@ from .presets import Preset, check, schema_of, weight_of
 from .repeat import threads
 from .shares import agreed
 from .start import take_over, tokenizer_of
+from .strips import save_strip
 from .task import Denoising
 from .validate import Validation
 
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
 _WEIGHTS = 0x77656967687473  # keeps this draw apart from all others of the same seed
-SHOWN = 8  # prompts in a sample strip
 
 Measure = Callable[[Model], Mapping[str, object]]  # of the averaged model
 
@@ -117,7 +115,7 @@ def _begun(
     _check_size(preset, source)
     if begun is not None:
         refuse_other_data(source.describe(), begun)
-    tokenizer = recorded_tokenizer(out) if resume else tokenizer_of(before)
+    tokenizer = recorded_tokenizer(out) if resume else tokenizer_of(before, source)
     model = new_model(preset, schema_of(preset, source, tokenizer), source.resolution)
     taken = take_over(model.network, before) if before else None
     if begun is None and accelerator.is_main_process:
@@ -162,31 +160,17 @@ def _looks(
     config = preset.train
     held, part = source.held_out(config.validate_images), config.batch // config.accumulate
     validation = Validation(task, held, part, choose(config.precision, model.device))
-    prompts = _prompts(model.schema, held)
 
     def samples(network: nn.Module, steps: int) -> Mapping[str, object]:
-        return _samples(replace(model, network=network), prompts, out, steps)
+        path = out / "samples" / f"step-{steps:08}.png"
+        save_strip(replace(model, network=network), held, path)
+        return {"file": str(path.relative_to(out))}
 
     def measured(network: nn.Module, _: int) -> Mapping[str, object]:
         return measure(replace(model, network=network)) if measure else {}
 
     looks = [Look("validation", config.validate_every, validation), Look("samples", config.sample_every, samples)]
     return [*looks, Look("measured", config.sample_every, measured)] if measure else looks
-
-
-def _prompts(schema: Schema, held: Batch) -> Prompts:
-    """What the sample strips show: held-out captions, the first classes, or nothing."""
-    if isinstance(schema, TextSchema):
-        return [t for t in dict.fromkeys(held.texts or ()) if t.strip()][:SHOWN] or None
-    return list(schema.classes[:SHOWN]) if isinstance(schema, LabelSchema) else None
-
-
-def _samples(model: Model, prompts: Prompts, out: Path, steps: int) -> dict[str, object]:
-    """A strip from the same seeds every time."""
-    path = out / "samples" / f"step-{steps:08}.png"
-    with warnings.catch_warnings(action="ignore", category=UnseenWords):  # held-out captions may well have some
-        model.sample(prompts, n=4 if prompts else 16, seed=0).save(path)
-    return {"file": str(path.relative_to(out))}
 
 
 def _finished(preset: Preset, source: Source, model: Model, outcome: Outcome) -> Model:

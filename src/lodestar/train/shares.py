@@ -23,13 +23,7 @@ def shares(batch: Batch, accumulate: int, accelerator: Accelerator) -> Iterator[
     if rest or not size:
         raise UsageError(f"a batch of {len(batch.images)} does not divide into {accumulate} x {processes} equal parts")
     for part in range(process * accumulate, (process + 1) * accumulate):
-        yield rows(batch, slice(part * size, (part + 1) * size)), part * size
-
-
-def rows(batch: Batch, which: slice) -> Batch:
-    """Some rows of a batch."""
-    texts, labels = batch.texts, batch.labels
-    return Batch(batch.images[which], texts and texts[which], None if labels is None else labels[which])
+        yield batch[part * size : (part + 1) * size], part * size
 
 
 def clipped(accelerator: Accelerator, network: nn.Module, clip: float) -> Tensor:

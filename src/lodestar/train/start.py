@@ -1,20 +1,24 @@
 """Starting from another model's weights: whatever fits is taken over, and the rest is new.
 
-So an unconditional model can be given a text or class condition, and a model can go on with other captions.
+So an unconditional model can be given a text or class condition, a model can go on with other captions, and one of
+texts can learn to read a picture beside them.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from ..conditions import Schema, TextSchema, Tokenizer
+from ..conditions import Tokenizer, tokenizer_in
+from ..data import Source
 from ..errors import UsageError
 from ..model import Model
+from .presets import TOKENIZER_TEXTS
 
 LEAST = 0.25  # share of the other model's weights that must find a place; below it is another network
 
@@ -37,25 +41,37 @@ class Taken:
 def take_over(network: nn.Module, model: Model) -> Taken:
     """Copy all weights whose names and shapes fit. Raises UsageError if hardly any do."""
     own, other = network.state_dict(), model.network.state_dict()
-    fits = {name for name in own if name in other and own[name].shape == other[name].shape}
-    share = sum(own[name].numel() for name in fits) / sum(t.numel() for t in other.values())
+    fits = _fitting(own, other)
+    share = sum(other[name].numel() for name in {*fits.values()}) / sum(t.numel() for t in other.values())
     if share < LEAST:
         fit = f"{share:.0%} of the weights of model '{model.name}' fit this network"
         raise UsageError(f"only {fit}: give --init a model with the same widths, or the preset its widths")
-    for name in fits:
-        own[name].copy_(other[name])
+    for name, at in fits.items():
+        own[name].copy_(other[at])
     return Taken(*(tuple(n for n in names) for names in _split(own, other, fits)))
 
 
-def tokenizer_of(model: Model | None) -> Tokenizer | None:
-    """Its tokenizer, which its token embeddings are of."""
-    schema: Schema = model.schema if model else None
-    return schema.tokenizer if isinstance(schema, TextSchema) else None
+def tokenizer_of(model: Model | None, source: Source) -> Tokenizer | None:
+    """Its tokenizer, which its token embeddings are of, and which has now read this source's texts too."""
+    tokenizer = tokenizer_in(model.schema) if model else None
+    return tokenizer and tokenizer.having_read(source.texts(TOKENIZER_TEXTS))
 
 
-def _split(own: Iterable[str], other: Iterable[str], fits: set[str]) -> tuple[list[str], list[str], list[str]]:
+def _fitting(own: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> dict[str, str]:
+    """Of each name that finds a tensor of its shape, where: what is of one of several conditions may stand alone."""
+    alone = {_alone(name): name for name in reversed(other)}
+    found = {name: name if name in other else alone.get(_alone(name), "") for name in own}
+    return {name: at for name, at in found.items() if at and own[name].shape == other[at].shape}
+
+
+def _alone(name: str) -> str:
+    """The name of a tensor in a model of this condition alone: encoder.parts.0.tower... is encoder.tower... there."""
+    return re.sub(r"\bparts\.\d+\.", "", name)
+
+
+def _split(own: Iterable[str], other: Iterable[str], fits: Mapping[str, str]) -> tuple[list[str], ...]:
     new = [n for n in own if n not in fits]
-    return sorted(fits), new, [n for n in other if n not in fits and n not in new]
+    return sorted(fits), new, [n for n in other if n not in fits.values() and n not in new]
 
 
 def _groups(names: Iterable[str]) -> str:

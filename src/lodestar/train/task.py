@@ -19,12 +19,16 @@ from torch import Tensor, nn
 from ..conditions import (
     Condition,
     Dropped,
+    Image,
+    ImageSchema,
     JointSchema,
     Label,
     LabelSchema,
     PartSchema,
     Schema,
     TextSchema,
+    Vector,
+    VectorSchema,
     anything,
     fallen,
     rates,
@@ -114,12 +118,12 @@ def draw(task: Denoising, shape: torch.Size, step: int, first: int) -> Drawn:
 
 def condition_of(batch: Batch, schema: Schema) -> Condition | None:
     """The condition [B] that a schema makes of a batch. Raises UsageError if the data has no such thing."""
-    return None if schema is None else _condition(batch, schema)
+    return None if schema is None else _condition(batch, schema, schema.kind)
 
 
-def _condition(batch: Batch, schema: PartSchema | JointSchema) -> Condition:
+def _condition(batch: Batch, schema: PartSchema | JointSchema, name: str) -> Condition:
     if isinstance(schema, JointSchema):
-        return schema.join({name: _condition(batch, part) for name, part in schema.parts.items()})
+        return schema.join({name: _condition(batch, part, name) for name, part in schema.parts.items()})
     if isinstance(schema, TextSchema):
         if batch.texts is None:
             raise UsageError("the model is conditioned on text and the data has no captions: give captioned images")
@@ -128,8 +132,23 @@ def _condition(batch: Batch, schema: PartSchema | JointSchema) -> Condition:
         if batch.labels is None:
             raise UsageError("the model is conditioned on classes and the data has none: give images in class folders")
         return Label(batch.labels)
-    mend = "train with a loop of your own and lodestar.drop"
-    raise UsageError(f"the model is conditioned on a {schema.kind} and the data has none: {mend}")
+    condition = _carried(batch, schema, name)
+    schema.check(condition)
+    return condition
+
+
+def _carried(batch: Batch, schema: ImageSchema | VectorSchema, name: str) -> Image | Vector:
+    """What a batch carries by name."""
+    if name not in batch.conditions:
+        raise UsageError(f"the model is conditioned on {_MISSING[schema.kind].format(name)}")
+    values = batch.conditions[name]
+    return Image(from_uint8(values)) if isinstance(schema, ImageSchema) else Vector(values.float())
+
+
+_MISSING = {
+    "image": "pictures ('{}') beside the images and the data has none: name their column with --before-column",
+    "vector": "vectors ('{}') and the data has none: name their column with --vector-column",
+}
 
 
 def facts(task: Task) -> Mapping[str, Tensor]:

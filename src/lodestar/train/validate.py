@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from ..core import generator
 from ..data import Batch
 from .precision import Precision, autocast
-from .shares import rows
 from .task import Denoising, condition_of
 
 LEVELS = 8
@@ -44,7 +43,7 @@ class Validation:
     @torch.no_grad()
     def _losses(self, network: nn.Module, start: int) -> Tensor:
         """[B], on the CPU."""
-        held = rows(self.held, slice(start, start + self.batch))
+        held = self.held[start : start + self.batch]
         shape, places = held.images.shape, range(start, start + len(held.images))
         eps = torch.stack([torch.randn(shape[1:], generator=generator(_DRAWS, i)) for i in places])
         level = self.task.process.level(_middles(self._levels(start + len(eps))[start:]))

@@ -21,7 +21,7 @@ from ...errors import UsageError
 from ..source import Batch
 from .captions import captions
 from .render import render
-from .world import BACKGROUNDS, COLOURS, COUNTS, HELD_OUT, SHAPES, Ints, draw, uniform
+from .world import BACKGROUNDS, COLOURS, COUNTS, HELD_OUT, SHAPES, Ints, Scenes, draw, uniform
 
 VALIDATION, SEEN, COMPOSED, WORDS, TRAINING = 0, 1 << 32, 2 << 32, 3 << 32, 1 << 40
 LEAST, MOST = 16, 128  # pixels a side
@@ -45,19 +45,19 @@ class ScenesSource:
 
     def texts(self, n: int) -> list[str]:
         """n captions such as training shows."""
-        return captions(draw(_range(WORDS, n)))
+        return captions(draw(span(WORDS, n)))
 
     def batches(self, size: int, seed: int, start: int = 0) -> Iterator[Batch]:
         """Batches of steps start, start + 1, ... without end; each is a function of (size, seed, step)."""
         ahead = max(1, TOGETHER // size)  # steps
         for first in count(_training(seed) + start * size, ahead * size):
-            images, texts = self._drawn(_range(first, ahead * size))
+            drawn = self._drawn(span(first, ahead * size))
             for i in range(0, ahead * size, size):
-                yield Batch(images[i : i + size], texts[i : i + size])
+                yield drawn[i : i + size]
 
     def held_out(self, n: int) -> Batch:
         """The first n validation scenes, of the same distribution as training."""
-        return Batch(*self._drawn(_range(VALIDATION, n)))
+        return self._drawn(span(VALIDATION, n))
 
     def describe(self) -> dict[str, object]:
         """The world's content, for the model card."""
@@ -71,15 +71,19 @@ class ScenesSource:
             "held_out_combinations": [" ".join(pair) for pair in HELD_OUT],
         }
 
-    def _drawn(self, index: Ints) -> tuple[Tensor, list[str]]:
-        """Pictures uint8 [N, 3, H, W] and captions of the scenes with these indices."""
+    def _drawn(self, index: Ints) -> Batch:
+        """The scenes with these indices."""
         scenes = draw(index)
-        return torch.from_numpy(render(scenes, self.resolution)), captions(scenes)
+        return Batch(self._pictures(scenes), captions(scenes))
+
+    def _pictures(self, scenes: Scenes) -> Tensor:
+        """uint8 [N, 3, H, W]."""
+        return torch.from_numpy(render(scenes, self.resolution))
 
 
 def prompts(n: int, composition: bool = False, start: int = 0) -> list[str]:
     """n test prompts from number `start` on: of combinations that training shows, or each with one it never shows."""
-    return captions(draw(_range((COMPOSED if composition else SEEN) + start, n), held_out=composition))
+    return captions(draw(span((COMPOSED if composition else SEEN) + start, n), held_out=composition))
 
 
 def _training(seed: int) -> int:
@@ -89,5 +93,5 @@ def _training(seed: int) -> int:
     return TRAINING * (1 + int(stream * (1 << 22)))
 
 
-def _range(first: int, n: int) -> Ints:
+def span(first: int, n: int) -> Ints:
     return np.arange(first, first + n, dtype=np.int64)
