@@ -69,7 +69,8 @@ class Evaluation:
             places = {name: (replace(key, head="main"), key.head) for name, key in keys.items()}
             wanted = groups(merged((places[name][0], ask) for name, ask in asks.items()))
             with recorded(torch.is_grad_enabled()):
-                batches = [stacked(g, places.values(), x, self._known(next(iter(g)).net, len(x))) for g in wanted]
+                heads = [place for n, place in places.items() if rows[n] is None or any(rows[n])]
+                batches = [stacked(g, heads, x, self._known(next(iter(g)).net, len(x))) for g in wanted]
             self._plans = {same: (places, batches)}
         return self._plans[same]
 
