@@ -71,7 +71,16 @@ def test_every_command_runs(desk: Path, monkeypatch: pytest.MonkeyPatch, capsys:
         assert code == 0, f"{command}: {capsys.readouterr().err}"
         ran.append(command)
     assert len(ran) >= 12
-    for name in ("strip.png", "out.json", "scales.png", "negative.png", "free.png", "cats.png", "folder/index.json"):
+    for name in (
+        "strip.png",
+        "out.json",
+        "scales.png",
+        "negative.png",
+        "free.png",
+        "cats.png",
+        "auto.png",
+        "folder/index.json",
+    ):
         assert (desk / name).stat().st_size > 0
 
 

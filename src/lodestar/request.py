@@ -248,7 +248,8 @@ def _guides_anyway(asks: Sequence[Ask]) -> bool:
 
 def _check_named(rule: Rule, name: str, given: bool, asks: Sequence[Ask]) -> None:
     """Refuse a prompt of this name that is missing or never asked; say so where it is asked of no sample."""
-    what, where, such = f"prompt named '{name}'", f"(named={{{name!r}: ...}})", f"compose(cfg(4), name='{name}')"
+    where = f"(--named {name}=PROMPT, named={{{name!r}: ...}})"
+    what, such = f"prompt named '{name}'", f"compose(cfg(4), name='{name}')"
     if name == "negative":
         what, where, such = "negative prompt", "(--negative, negative=)", "negative(4)"
     if not given and _guides(asks):
@@ -267,7 +268,7 @@ def _check_nets(rule: Rule, asks: Sequence[Ask], nets: Mapping[str, object]) -> 
         raise UsageError("no network is named 'main': that is the model's own")
     for name in dict.fromkeys(a.net for a in asks if a.net != "main" and _wanted(a)):
         if name not in nets:
-            mend = f"pass nets={{{name!r}: ...}} (--net {name}=FOLDER)"
+            mend = f"give one (--net {name}=FOLDER, nets={{{name!r}: ...}})"
             raise UsageError(f"guidance {rule} needs a network named '{name}': {mend}")
     for name in nets:
         if not any(a.net == name for a in asks):

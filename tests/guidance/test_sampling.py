@@ -143,7 +143,7 @@ def test_a_bare_network_beside_a_model():
 @pytest.mark.parametrize(
     ("asked", "says"),
     [
-        ({"guidance": "auto(2)"}, "needs a network named 'weak': pass nets={'weak': ...} (--net weak=FOLDER)"),
+        ({"guidance": "auto(2)"}, "needs a network named 'weak': give one (--net weak=FOLDER, nets={'weak': ...})"),
         ({"guidance": "cfg(2)", "nets": {"weak": tiny()}}, "reads the network named 'weak' at no step"),
         ({"guidance": "auto(2)", "nets": {"main": tiny()}}, "no network is named 'main'"),
         ({"guidance": "internal(2)"}, "internal(2) needs the head 'inner', which model 'tiny' has not: train one with"),

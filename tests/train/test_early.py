@@ -107,7 +107,9 @@ def test_the_step_of_a_share(steps, early, at):
     assert TrainConfig(steps=steps, early=early).early_steps == at
 
 
-@pytest.mark.parametrize(("early", "says"), [(1.0, "less than 1, got 1.0"), (-0.1, "at least 0"), (float("nan"), "nan")])
+@pytest.mark.parametrize(
+    ("early", "says"), [(1.0, "less than 1, got 1.0"), (-0.1, "at least 0"), (float("nan"), "nan")]
+)
 def test_a_share_that_is_none(early, says):
     with pytest.raises(UsageError, match=says):
         TrainConfig(steps=1, early=early)

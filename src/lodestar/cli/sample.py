@@ -58,10 +58,10 @@ class Sample(Command):
     threads: int | None = None  # of the CPU; by default as torch has them
 
     def kept(self, data: Mapping[str, Any], plain: Self) -> Mapping[str, Any]:
-        """A prompt, a file of prompts, or none given here stands for whichever the configuration has; names for names."""
-        pairs = {k: without(data[k], here) for k, here in self._pairs().items() if isinstance(data.get(k), list)}
+        """A prompt, a file of them, or none given here stands for whichever the configuration has; so does a name."""
+        named = {k: without(data[k], here) for k, here in self._pairs().items() if isinstance(data.get(k), list)}
         same = all(getattr(self, name) == getattr(plain, name) for name in _WHAT)
-        return {**{k: v for k, v in data.items() if same or k not in _WHAT}, **pairs}
+        return {**{k: v for k, v in data.items() if same or k not in _WHAT}, **named}
 
     def resolved(self) -> Sample:
         self._asked()

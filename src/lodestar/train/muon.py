@@ -65,7 +65,7 @@ def orthogonalised(matrix: Tensor) -> Tensor:
 
 
 def hidden(network: nn.Module) -> list[nn.Parameter]:
-    """The matrices and kernels but those of the first layer and of the last ones, which carry the names `stem`, `head`."""
+    """The matrices and kernels between the first layer and the last ones, which carry the names `stem` and `head`."""
     embeddings = {id(m.weight) for m in network.modules() if isinstance(m, nn.Embedding)}
     return [
         p

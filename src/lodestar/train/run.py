@@ -69,7 +69,7 @@ def train(
     dtype: torch.dtype = torch.float32,
     quiet: bool = False,
 ) -> Run:
-    """Train a model on a source, in the folder `out`: config.json, log.jsonl, checkpoints/, samples/, early/ and model/.
+    """Train a model on a source, in the folder `out`: config.json, log.jsonl, checkpoints/, samples/, early/, model/.
 
     Args:
         source: or what opens it, which is called once all is known to be in order but the data.
