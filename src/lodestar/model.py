@@ -90,7 +90,7 @@ class Model:
     @property
     def heads(self) -> tuple[str, ...]:
         """The names of what its network puts out, "main" among them."""
-        return getattr(self.network, "heads", ("main",))  # type: ignore[return-value]
+        return getattr(self.network, "heads", ("main",))
 
     def hooked(self, name: str) -> Model:
         """The same model with a change inside its network. Raises UsageError for one that it does not have."""

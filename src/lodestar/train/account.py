@@ -48,12 +48,12 @@ class Account:
         log: Log,
         shown: Shown,
         looks: Sequence[Look],
-        early: Snapshot | None,
+        snapshot: Snapshot | None,
         steps: int,
     ) -> None:
         self.training, self.config = training, training.config
         self.checkpoints, self.log, self.shown = checkpoints, log, shown
-        self.looks, self.early = looks, early
+        self.looks, self.snapshot = looks, snapshot
         self.steps = steps  # done
         self.line: Mapping[str, float] = {}  # the last one of the means
         self.leads = training.accelerator.is_main_process
@@ -69,9 +69,9 @@ class Account:
         """Tell and save what is due after this step; all of it after the last one."""
         if last or self.steps % self.config.log_every == 0:
             self._tell()
-        if self.leads and self.early is not None and self.steps == self.early.steps:
+        if self.leads and self.snapshot is not None and self.steps == self.snapshot.steps:
             self._watch.settle()
-            self.early.call(self.training.state.ema.network)
+            self.snapshot.call(self.training.state.ema.network)
         if self.leads and (last or self.checkpoints.due(self.steps)):
             self._watch.settle()
             self.checkpoints.save(self.training.state, self.steps)

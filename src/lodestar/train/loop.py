@@ -42,7 +42,7 @@ def loop(
     folder: Path,
     *,
     looks: Sequence[Look] = (),
-    early: Snapshot | None = None,
+    snapshot: Snapshot | None = None,
     resume: bool = False,
     device: str | None = None,
     quiet: bool = False,
@@ -63,7 +63,7 @@ def loop(
         stopping(shown.say) as stop,
         prefetch(lambda: batches(first)) as stream,
     ):
-        account = Account(training, checkpoints, log, shown, looks, early, first)
+        account = Account(training, checkpoints, log, shown, looks, snapshot, first)
         for step in range(first, total):
             account.add(training.step(stream, step))
             whole = account.steps == total

@@ -92,7 +92,7 @@ def train(
         looks, stream = _looks(preset, task, model, source, out, measure), _stream(preset.train, source)
         early = Snapshot(preset.train.early_steps, partial(_keep_early, preset, source, model, out, dtype))
         outcome = loop(
-            task, stream, preset.train, out, looks=looks, early=early, resume=resume, device=device, quiet=quiet
+            task, stream, preset.train, out, looks=looks, snapshot=early, resume=resume, device=device, quiet=quiet
         )
     model = _finished(preset, source, model, outcome)
     if accelerator.is_main_process:
