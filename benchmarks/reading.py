@@ -22,6 +22,7 @@ from lodestar.core import Noise
 from lodestar.data.scenes.captions import Claim, Thing, captions, parse
 from lodestar.data.scenes.render import render
 from lodestar.data.scenes.world import COLOURS, SHAPES, draw
+from lodestar.guidance import Network
 from lodestar.model import Model, load
 from lodestar.pictures import from_uint8
 
@@ -74,7 +75,8 @@ def error(model: Model, x0: Tensor, prompts: list[str], u: float) -> float:
     eps = Noise(range(len(x0))).normal(-1, 0, x0.shape[1:])
     x, told = level.like(x0).alpha * x0 + level.like(x0).sigma * eps, model.schema.encode(prompts)  # type: ignore[union-attr]
     rows = [slice(i, i + BATCH) for i in range(0, len(x), BATCH)]
-    return torch.cat([(model(x[r], level, told[r]).x0 - x0[r]).square().flatten(1).mean(1) for r in rows]).mean().item()
+    said = torch.cat([Network(model)(x[r], level, told[r], ["main"])["main"].x0 for r in rows])
+    return (said - x0).square().mean().item()
 
 
 def table(model: Model, objects: int, n: int) -> list[str]:

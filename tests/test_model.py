@@ -14,7 +14,7 @@ from lodestar import UsageError, load, model_folder
 from lodestar.conditions import Tokenizer
 from lodestar.core import KINDS
 from lodestar.process import Cosine, Flow
-from tiny import LABEL, TEXT, tiny
+from tiny import INNER, LABEL, TEXT, tiny
 
 RED = "a red circle"
 SCHEMAS = pytest.mark.parametrize("schema", [TEXT, LABEL, None], ids=["text", "label", "none"])
@@ -47,6 +47,29 @@ def test_a_condition_and_its_encoding_give_the_same():
     model, x, level = tiny(), torch.randn(2, 3, 8, 8), Flow().level(torch.tensor(0.4, dtype=torch.float64))
     condition = TEXT.encode([RED, None])
     assert torch.equal(model(x, level, condition).x0, model(x, level, model.encode(condition)).x0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_of_a_network_with_an_inner_head_there_is_a_prediction_by_each_name(kind, tmp_path):
+    model, x, level = tiny(kind=kind, config=INNER), torch.randn(2, 3, 8, 8), Flow().level(torch.tensor(0.4).double())
+    condition = TEXT.encode([RED, None])
+    predictions = model(x, level, condition)
+    raw = model.network(x, level, model.network.encode(condition))
+    assert (model.heads, tiny().heads) == (("main", "inner"), ("main",))
+    assert tuple(predictions) == model.heads
+    for head, prediction in predictions.items():
+        assert torch.allclose(prediction.reading(kind, level), raw[head], atol=1e-4)
+    model.save(tmp_path / "m")
+    back = load(tmp_path / "m")
+    assert back.heads == model.heads
+    assert torch.equal(back(x, level, condition)["inner"].x0, predictions["inner"].x0)
+
+
+def test_a_folder_of_before_inner_heads_is_read(folder):
+    config = json.loads((folder / "config.json").read_text())
+    del config["network"]["inner"]
+    change(folder, network=config["network"])
+    assert load(folder).heads == ("main",)
 
 
 @SCHEMAS

@@ -82,8 +82,11 @@ def test_words_that_are_new_are_said_once_for_all():
 @pytest.mark.parametrize(
     ("asked", "says"),
     [
-        ({}, "needs a prompt named 'b': give one (named={'b': ...})"),
-        ({"named": {"b": STAR, "c": STAR}}, "reads the prompt named 'c' (named={'c': ...}) at no step"),
+        ({}, "needs a prompt named 'b': give one (--named b=PROMPT, named={'b': ...})"),
+        (
+            {"named": {"b": STAR, "c": STAR}},
+            "reads the prompt named 'c' (--named c=PROMPT, named={'c': ...}) at no step",
+        ),
         ({"named": {"b": [STAR, RED, RED]}}, "'b' has 3 prompts for 2: give one, or one for each prompt"),
         ({"named": {"b": []}}, "there are no prompts"),
         ({"named": {"b": " "}}, "the prompt named 'b' is empty"),
@@ -101,7 +104,9 @@ def test_mistakes_are_named_in_one_line(asked, says):
 
 
 def test_one_without_effect_is_said():
-    with pytest.warns(UserWarning, match=r"leaves the prompt named 'b' \(named=\{'b': ...\}\) without effect"):
+    with pytest.warns(
+        UserWarning, match=r"leaves the prompt named 'b' \(--named b=PROMPT, named=\{'b': ...\}\) without effect"
+    ):
         MODEL.sample(RED, guidance='compose(cfg(3), name="b", weight=0)', named={"b": STAR})
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -80,6 +80,7 @@ def test_every_command_runs(desk: Path, monkeypatch: pytest.MonkeyPatch, capsys:
         "free.png",
         "cats.png",
         "out.png",
+        "auto.png",
         "folder/index.json",
     ):
         assert (desk / name).stat().st_size > 0

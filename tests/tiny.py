@@ -1,5 +1,7 @@
 """Models small enough for tests: random weights, 8x8 pixels."""
 
+from dataclasses import replace
+
 import torch
 
 from lodestar.conditions import LabelSchema, Schema, TextSchema, Tokenizer
@@ -20,10 +22,13 @@ CONFIG = UNetConfig(
 )
 
 
-def tiny(schema: Schema = TEXT, **others: object) -> Model:
+INNER = replace(CONFIG, inner=1)
+
+
+def tiny(schema: Schema = TEXT, config: UNetConfig = CONFIG, **others: object) -> Model:
     """A model whose prediction depends on all that it is given."""
     torch.manual_seed(0)
-    network = UNet(CONFIG, schema)
+    network = UNet(config, schema)
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.3)  # fresh networks are zero at the end, on purpose
     model = {"process": Flow(), "kind": "flow", "shape": (3, 8, 8), "name": "tiny", "card": {"steps": 3}, **others}

@@ -47,7 +47,7 @@ class Model:
 
     network: (
         nn.Module
-    )  # (x [B, C, H, W], level, context) -> [B, C, H, W], with encode(condition) and a dataclass config
+    )  # (x [B, C, H, W], level, context) -> [B, C, H, W], or several by name, with encode(condition) and a config
     process: Process
     kind: Kind
     schema: Schema
@@ -75,11 +75,22 @@ class Model:
             needs = f"its network needs multiples of {multiple}"
             raise UsageError(f"model '{self.name}' has images of {height}x{width} pixels, and {needs}")
 
-    def __call__(self, x: Tensor, level: Level, condition: object = None) -> Prediction:
-        """The prediction for x [B, C, H, W] under a condition, or under what `encode` made of one."""
+    def __call__(self, x: Tensor, level: Level, condition: object = None) -> Prediction | dict[str, Prediction]:
+        """The prediction for x [B, C, H, W] under a condition, or under what `encode` made of one.
+
+        Of a network with several heads, such as an inner one, that of each by name.
+        """
         raw = condition is None or hasattr(condition, "without")
         context = self.encode(cast("Condition | None", condition)) if raw else condition
-        return convert(self.kind, self.network(x, level, context), x, level)
+        out = self.network(x, level, context)
+        if isinstance(out, Mapping):
+            return {head: convert(self.kind, part, x, level) for head, part in out.items()}
+        return convert(self.kind, out, x, level)
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """The names of what its network puts out, "main" among them."""
+        return getattr(self.network, "heads", ("main",))
 
     def hooked(self, name: str) -> Model:
         """The same model with a change inside its network. Raises UsageError for one that it does not have."""

@@ -116,9 +116,9 @@ def _tokenizer(path: Path, digest: object) -> str:
 
 
 def _inside(path: Path, otherwise: str) -> str:
-    """What to add of a folder that is no model: the one inside that is, as the folder of a training run has."""
+    """What to add of a folder that is no model: the one inside that is, of a training run's the last, its model/."""
     found = sorted(p.parent for p in path.glob(f"*/{CONFIG}"))
-    return f"did you mean '{found[0]}'?" if found else otherwise
+    return f"did you mean '{found[-1]}'?" if found else otherwise
 
 
 def _refuse_foreign(folder: Path) -> None:

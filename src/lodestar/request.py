@@ -72,7 +72,7 @@ class Samples(Protocol):
     def defaults(self) -> Defaults: ...
 
     def encode(self, condition: Condition | None) -> object: ...
-    def __call__(self, x: Tensor, level: Level, context: object, /) -> Prediction: ...
+    def __call__(self, x: Tensor, level: Level, context: object, /) -> Prediction | Mapping[str, Prediction]: ...
 
 
 def whole(name: str, count: int) -> None:
@@ -177,8 +177,7 @@ def settled(
     """The rule to sample by, which this model can follow, with these other prompts and networks."""
     rule = ruled(guidance, model.defaults, next(iter(others.get("negative", ())), None))
     bare = all(p is None for values in (asked, *others.values()) for p in values)
-    steps = [Step(level, i, len(grid) - 1) for i, level in enumerate(grid[:-1])]
-    asks = [ask for at in steps for ask in rule.begin().asks(at).values()]
+    asks = asks_of(rule, grid)
     own = [a for a in asks if a.net == "main"] if not bare or guidance is not None else []
     _check_null(model.name, model.schema, any(p is None for p in asked), own)
     for name, net in nets.items():
@@ -188,10 +187,19 @@ def settled(
     if not bare or _guides_anyway(asks):
         for name in dict.fromkeys([*(a.replace for a in asks if a.replace), *others]):
             _check_named(rule, name, name in others, [a for a in asks if a.replace == name])
+        _check_nets(rule, asks, nets)
+        for name, net in {**nets, "main": model}.items():
+            _check_heads(rule, net, [a for a in asks if a.net == name])
         return rule
     if guidance is not None and _guides(asks):
         warnings.warn(f"guidance {rule} has nothing to pull towards without a prompt: it is left out", stacklevel=3)
     return CFG(1.0)
+
+
+def asks_of(rule: Rule, grid: Sequence[Level]) -> list[Ask]:
+    """All that a rule asks for on its way over these levels."""
+    steps = [Step(level, i, len(grid) - 1) for i, level in enumerate(grid[:-1])]
+    return [ask for at in steps for ask in rule.begin().asks(at).values()]
 
 
 def ruled(guidance: Guidance | None, defaults: Defaults, negative: Value = None) -> Rule:
@@ -230,7 +238,7 @@ def _away(rule: Rule) -> Rule:
 
 def _guides(asks: Sequence[Ask]) -> bool:
     """Whether anything but the conditional is asked of any sample at any step."""
-    return any((a.drop or a.replace) and (a.rows is None or bool(a.rows.any())) for a in asks)
+    return any((a.drop or a.replace) and _wanted(a) for a in asks)
 
 
 def _guides_anyway(asks: Sequence[Ask]) -> bool:
@@ -240,7 +248,8 @@ def _guides_anyway(asks: Sequence[Ask]) -> bool:
 
 def _check_named(rule: Rule, name: str, given: bool, asks: Sequence[Ask]) -> None:
     """Refuse a prompt of this name that is missing or never asked; say so where it is asked of no sample."""
-    what, where, such = f"prompt named '{name}'", f"(named={{{name!r}: ...}})", f"compose(cfg(4), name='{name}')"
+    where = f"(--named {name}=PROMPT, named={{{name!r}: ...}})"
+    what, such = f"prompt named '{name}'", f"compose(cfg(4), name='{name}')"
     if name == "negative":
         what, where, such = "negative prompt", "(--negative, negative=)", "negative(4)"
     if not given and _guides(asks):
@@ -251,6 +260,34 @@ def _check_named(rule: Rule, name: str, given: bool, asks: Sequence[Ask]) -> Non
     if given and not _guides(asks):
         mend = f"give another scale, such as {such}"
         warnings.warn(f"guidance {rule} leaves the {what} {where} without effect: {mend}", stacklevel=4)
+
+
+def _check_nets(rule: Rule, asks: Sequence[Ask], nets: Mapping[str, object]) -> None:
+    """Refuse a network that is missing, one that is never asked, and one that would stand for the model itself."""
+    if "main" in nets:
+        raise UsageError("no network is named 'main': that is the model's own")
+    for name in dict.fromkeys(a.net for a in asks if a.net != "main" and _wanted(a)):
+        if name not in nets:
+            mend = f"give one (--net {name}=FOLDER, nets={{{name!r}: ...}})"
+            raise UsageError(f"guidance {rule} needs a network named '{name}': {mend}")
+    for name in nets:
+        if not any(a.net == name for a in asks):
+            mend = "use a rule that does, such as auto(2) for 'weak'"
+            raise UsageError(f"guidance {rule} reads the network named '{name}' at no step: {mend}")
+
+
+def _check_heads(rule: Rule, net: object, asks: Sequence[Ask]) -> None:
+    """Refuse what needs a head that a model has not; what other networks have shows when they are called."""
+    heads = getattr(net, "heads", None)
+    missing = [a.head for a in asks if heads is not None and a.head not in heads and _wanted(a)]
+    if missing:
+        why = f"guidance {rule} needs the head '{missing[0]}', which model '{getattr(net, 'name', net)}' has not"
+        raise UsageError(f"{why}: train one with it (--network.inner 1)")
+
+
+def _wanted(ask: Ask) -> bool:
+    """Whether it is asked of any sample."""
+    return ask.rows is None or bool(ask.rows.any())
 
 
 def _check_net(name: str, net: Samples, model: Samples) -> None:

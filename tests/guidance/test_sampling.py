@@ -11,7 +11,7 @@ from lodestar.guidance import ALL, Ask, Network, Rule, guide
 from lodestar.pictures import to_uint8
 from lodestar.process import levels
 from lodestar.samplers.ddim import ddim
-from tiny import TEXT, tiny
+from tiny import INNER, TEXT, tiny
 
 
 @pytest.mark.parametrize("trained", [False, True])
@@ -71,6 +71,29 @@ def test_another_model_is_found_by_every_chunk_and_by_the_trajectory():
     assert torch.equal(last.images, whole.images)
 
 
+def test_an_inner_head_guides_at_the_cost_of_one_evaluation():
+    model = tiny(config=INNER)
+    asked = {"n": 2, "seed": 3}
+    result = model.sample("a green star", guidance="internal(2)", **asked)
+    assert result.tally == lodestar.Tally(evaluations=6, calls=3)
+    with torch.no_grad():
+        g = guide("internal(2)", model, model.schema.encode(["a green star"] * 2))
+        x = ddim(g, lodestar.Noise([3, 4]).normal(-1, 0, model.shape), levels(model.process, 3))
+    assert torch.equal(to_uint8(x).permute(0, 2, 3, 1), result.images)
+    none, plain = (model.sample("a green star", guidance=rule, **asked).images for rule in ("internal(1)", "cfg(1)"))
+    assert torch.equal(none, plain)
+    assert not torch.equal(result.images, plain)
+    assert model.sample("a green star", guidance="plus(cfg(2), internal(2))", **asked).evaluations == 12
+    weak = model.sample("a green star", guidance="auto(2)", nets={"weak": tiny()}, **asked)
+    assert weak.evaluations == 12
+
+
+def test_an_inner_head_guides_without_a_prompt():
+    model = tiny(config=INNER)
+    found, plain = (model.sample(None, n=2, guidance=rule).images for rule in ("internal(2)", 1))
+    assert not torch.equal(found, plain)
+
+
 def brightness(x, level, condition):
     """A log density of x [R, ...] that has more of it where it is brighter: its gradient is 1 everywhere."""
     return x.flatten(1).sum(1)
@@ -117,9 +140,29 @@ def test_a_bare_network_beside_a_model():
     assert torch.equal(to_uint8(noise).permute(0, 2, 3, 1), result.images)
 
 
-def test_what_a_model_cannot_give_is_said_in_one_line():
-    with pytest.raises(UsageError, match="needs a network named 'weak': pass nets="):
-        lodestar.sample(tiny(), "a green star", guidance=OfNet())
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ({"guidance": "auto(2)"}, "needs a network named 'weak': give one (--net weak=FOLDER, nets={'weak': ...})"),
+        ({"guidance": "cfg(2)", "nets": {"weak": tiny()}}, "reads the network named 'weak' at no step"),
+        ({"guidance": "auto(2)", "nets": {"main": tiny()}}, "no network is named 'main'"),
+        ({"guidance": "internal(2)"}, "internal(2) needs the head 'inner', which model 'tiny' has not: train one with"),
+    ],
+    ids=str,
+)
+def test_what_a_model_cannot_give_is_said_in_one_line_before_anything_runs(asked, says, monkeypatch):
+    monkeypatch.setattr("lodestar.job.Job.run", None)  # sampling would fail
+    with pytest.raises(UsageError) as caught:
+        lodestar.sample(tiny(), "a green star", **asked)
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_asked_of_no_sample_need_not_be_there():
+    plain = tiny().sample("a green star", guidance=1).images
+    for rule in ("auto(1)", "internal(1)"):
+        assert torch.equal(tiny().sample("a green star", guidance=rule).images, plain)
+    assert torch.equal(tiny().sample("a green star", guidance="auto(1)", nets={"weak": tiny()}).images, plain)
 
 
 class OfNullOfNet(OfNet):

@@ -13,7 +13,7 @@ from lodestar.data import Batch
 from lodestar.errors import UsageError
 from lodestar.pictures import from_uint8
 from lodestar.process import Cosine, Flow, LogitNormal
-from lodestar.train.task import DROPPED, NOISE, draw
+from lodestar.train.task import DROPPED, INNER, NOISE, draw
 from lodestar.train.weighting import MinSNR
 
 BATCH = next(Squares().batches(8, 0))
@@ -49,6 +49,30 @@ def test_the_right_answer_in_the_networks_kind_has_no_loss(kind, process):
     assert right.loss(BATCH, 0).max() < 1e-6
     wrong = task(network=Knows(lambda x, level: answer(x, level) + 0.5), kind=kind, process=process, density=density)
     assert torch.allclose(wrong.loss(BATCH, 0), torch.full((8,), 0.25), atol=1e-3)
+
+
+@pytest.mark.parametrize("weighted", [None, MinSNR("flow")])
+@pytest.mark.parametrize("inner", [0.5, 2.0])
+def test_an_inner_head_adds_its_own_loss(inner, weighted):
+    """Its error is measured and weighed as the network's own, which alone is validated."""
+
+    def two(x, level):
+        return Heads({"main": x, "inner": x + 0.3})
+
+    class Heads(dict):
+        def __add__(self, weight):
+            return {head: value + weight for head, value in self.items()}
+
+    changes = {"weight": weighted, "inner": inner}
+    both = task(network=Knows(two), **changes)
+    main, other = (task(network=Knows(lambda x, level, d=d: x + d), **changes) for d in (0.0, 0.3))
+    total, one, two_ = (each.loss(BATCH, 0) for each in (both, main, other))
+    torch.testing.assert_close(total, one + inner * two_)
+    torch.testing.assert_close(both.facts[INNER], two_.detach())
+    assert INNER not in main.facts
+    drawn = draw(both, BATCH.images.shape, 0, 0)
+    level, asked = both.process.level(drawn.u), (BATCH.images, drawn.eps)
+    torch.testing.assert_close(both.error(*asked, level, None), main.error(*asked, level, None))
 
 
 def test_the_loss_is_a_function_of_seed_and_step():

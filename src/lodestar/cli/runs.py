@@ -86,10 +86,10 @@ def _reporting(bar: Progress, task: TaskID) -> Callable[[int, int], None]:
 
 
 def _start(model: Model, job: Sample) -> dict[str, Any]:
-    """What every run starts from, read once."""
+    """What every run starts from and may ask for by name, read once."""
     init = None if job.init is None else read_picture(job.init, model.shape[0])
     mask = None if job.mask is None else read_picture(job.mask, 1)[..., 0] / 255
-    return {"init": init, "strength": job.strength, "mask": mask}
+    return {"init": init, "strength": job.strength, "mask": mask, **job.others()}
 
 
 def _sampled(

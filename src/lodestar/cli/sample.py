@@ -8,13 +8,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from tyro.conf import Positional, arg
+from tyro.conf import Positional, UseAppendAction, arg
 
 from ..errors import UsageError
 from ..files import write_files
 from . import show
 from .command import Command
 from .config import to_json
+from .pairs import pairs, without
 
 if TYPE_CHECKING:
     from ..model import Model
@@ -26,6 +27,8 @@ _OWN = ("guidance", "sampler", "steps", "grid")  # what a model has defaults for
 SLUG = 60  # characters of a prompt in a file's name
 
 Scales = Annotated[tuple[float, ...] | None, arg(metavar="FLOAT ...")]
+Named = Annotated[tuple[str, ...], UseAppendAction, arg(metavar="NAME=PROMPT")]
+Nets = Annotated[tuple[str, ...], UseAppendAction, arg(metavar="NAME=FOLDER")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +40,8 @@ class Sample(Command):
     guidance: str | None = None  # a rule, as "interval(cfg(4), lo=.28, hi=5.4)", or a scale; by default the model's own
     scales: Scales = None  # the same seeds at each of these, of cfg or of the rule in --guidance
     negative: str | None = None  # what to guide away from, in place of the null
+    named: Named = ()  # another prompt that the guidance asks for by name, as b="a blue square" for compose(name=b)
+    net: Nets = ()  # another model that the guidance asks for by name, as weak=runs/mine/early for auto(2)
     n: int = 8  # images of each prompt
     seed: int = 0  # of the first image; the next one's is one more
     steps: int | None = None  # of the sampler; by default the model's own
@@ -53,14 +58,16 @@ class Sample(Command):
     threads: int | None = None  # of the CPU; by default as torch has them
 
     def kept(self, data: Mapping[str, Any], plain: Self) -> Mapping[str, Any]:
-        """A prompt, a file of prompts, or none given here stands for whichever the configuration has."""
-        if all(getattr(self, name) == getattr(plain, name) for name in _WHAT):
-            return data
-        return {k: v for k, v in data.items() if k not in _WHAT}
+        """A prompt, a file of them, or none given here stands for whichever the configuration has; so does a name."""
+        named = {k: without(data[k], here) for k, here in self._pairs().items() if isinstance(data.get(k), list)}
+        same = all(getattr(self, name) == getattr(plain, name) for name in _WHAT)
+        return {**{k: v for k, v in data.items() if same or k not in _WHAT}, **named}
 
     def resolved(self) -> Sample:
         self._asked()
-        return self._settled(self._load())
+        model = self._load()
+        self.others()
+        return self._settled(model)
 
     def run(self) -> dict[str, object]:
         from .runs import runs
@@ -100,11 +107,13 @@ class Sample(Command):
         for name, text in {"guidance": self.guidance, "sampler": self.sampler, "grid": self.grid}.items():
             if text is not None and not text.strip():
                 raise UsageError(f"--{name} is empty: give one, or leave it out for the model's own")
+        self._pairs()
         if self.scales is not None and not self.scales:
             raise UsageError("--scales is empty: give the scales, as --scales 1 2 4")
         if self.init is None and (self.mask or self.strength is not None):
             raise UsageError(f"--{'mask' if self.mask else 'strength'} needs a picture to start from: give --init")
-        if self.scales and self.unconditional and self.negative is None:
+        guides = self.guidance is not None or self.negative is not None or self.named
+        if self.scales and self.unconditional and not guides:
             raise UsageError("--scales needs a prompt: without one there is nothing to guide, and all rows are equal")
 
     def _paths(self, asked: Sequence[str | None]) -> list[Path]:
@@ -127,11 +136,24 @@ class Sample(Command):
     def _load(self) -> Model:
         import torch
 
-        from ..model import load
-
         if self.threads is not None:
             torch.set_num_threads(self.threads)
-        return load(self.model, _device() if self.device == "auto" else self.device)
+        return self._loaded(self.model)
+
+    def _loaded(self, name: str) -> Model:
+        from ..model import load
+
+        return load(name, _device() if self.device == "auto" else self.device)
+
+    def _pairs(self) -> dict[str, dict[str, str]]:
+        """What is given by name, of the options that take that."""
+        return {"named": pairs("--named", "PROMPT", self.named), "net": pairs("--net", "FOLDER", self.net)}
+
+    def others(self) -> dict[str, Any]:
+        """What the guidance may ask for by name, as a model takes it."""
+        given = self._pairs()
+        nets = {name: self._loaded(folder) for name, folder in given["net"].items()}
+        return {"named": given["named"], "nets": nets}
 
     def _settled(self, model: Model) -> Sample:
         """With the model's own defaults filled in. Raises UsageError on a rule, sampler or grid that is not there."""

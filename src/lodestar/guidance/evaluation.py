@@ -62,14 +62,15 @@ class Evaluation:
 
     def _planned(self, asks: Asks, x: Tensor) -> tuple[Mapping[str, Place], list[Batch]]:
         """Where each ask's prediction is found in which batches: kept while the steps go on asking the same."""
-        rows = {n: None if a.rows is None else tuple(a.rows.expand(len(x)).tolist()) for n, a in asks.items()}
+        rows = {n: (True,) if a.rows is None else tuple(a.rows.expand(len(x)).tolist()) for n, a in asks.items()}
         same = (len(x), torch.is_grad_enabled(), *((n, a, a.grad, rows[n]) for n, a in asks.items()))
         if same not in self._plans:
             keys = {name: self.conditions.key(ask) for name, ask in asks.items()}
             places = {name: (replace(key, head="main"), key.head) for name, key in keys.items()}
             wanted = groups(merged((places[name][0], ask) for name, ask in asks.items()))
             with recorded(torch.is_grad_enabled()):
-                batches = [stacked(g, places.values(), x, self._known(next(iter(g)).net, len(x))) for g in wanted]
+                heads = [place for n, place in places.items() if any(rows[n])]
+                batches = [stacked(g, heads, x, self._known(next(iter(g)).net, len(x))) for g in wanted]
             self._plans = {same: (places, batches)}
         return self._plans[same]
 

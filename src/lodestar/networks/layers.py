@@ -54,10 +54,10 @@ class ResBlock(nn.Module):
 
     def __init__(self, channels: int, out: int, vector: int) -> None:
         super().__init__()
-        self.norm1 = nn.GroupNorm(_groups(channels), channels)
+        self.norm1 = Norm(channels)
         self.conv1 = nn.Conv2d(channels, out, 3, padding=1)
         self.modulation = Modulation(vector, out, 2)
-        self.norm2 = nn.GroupNorm(_groups(out), out)
+        self.norm2 = Norm(out)
         self.conv2 = nn.Conv2d(out, out, 3, padding=1)
         self.skip = nn.Conv2d(channels, out, 1) if channels != out else nn.Identity()
         nn.init.zeros_(self.conv2.weight)
@@ -67,6 +67,18 @@ class ResBlock(nn.Module):
         h = self.conv1(F.silu(self.norm1(x)))
         h = self.norm2(h) * (1 + scale) + shift
         return self.skip(x) + self.conv2(F.silu(h))
+
+
+class Norm(nn.GroupNorm):
+    """Groups of at least four channels, at most 16 of them: [B, C, H, W] -> the same."""
+
+    def __init__(self, channels: int, affine: bool = True) -> None:
+        super().__init__(_groups(channels), channels, affine=affine)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.affine and self.weight.requires_grad and torch.is_grad_enabled() and not x.requires_grad:
+            x = x.contiguous()  # from channels-last memory torch 2.13 crashes on the way back to weights alone
+        return super().forward(x)
 
 
 def _groups(channels: int) -> int:
@@ -143,7 +155,7 @@ class SpatialTransformer(nn.Module):
         super().__init__()
         heads = max(1, channels // head)
         self.place = nn.Linear(16, channels)
-        self.norm = nn.GroupNorm(_groups(channels), channels)
+        self.norm = Norm(channels)
         self.blocks = nn.ModuleList(TransformerBlock(channels, heads, vector, context) for _ in range(depth))
         self.out = nn.Linear(channels, channels)
         nn.init.zeros_(self.out.weight)

@@ -1,8 +1,9 @@
 """A U-Net for 16 to 64 pixels: text by cross-attention, labels, vectors and noise level by modulation, images by
 convolution beside the noisy picture.
 
-Raw network: F(x, level, context) -> [B, C, H, W] in whatever kind the model declares. Each level of the U-Net halves
-the side; the lower ones may hold transformer blocks, where pixels are few and thinking is cheap.
+Raw network: F(x, level, context) -> [B, C, H, W] in whatever kind the model declares, or several of these by name where
+it has an inner head. Each level of the U-Net halves the side; the lower ones may hold transformer blocks, where pixels
+are few and thinking is cheap.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from ..conditions import (
 from ..core import Level, per_sample
 from ..errors import UsageError
 from .hooks import hooked
-from .layers import LevelEmbedding, ResBlock, SpatialTransformer, _groups, c_in
+from .layers import LevelEmbedding, Modulation, Norm, ResBlock, SpatialTransformer, c_in
 from .tower import TextTower, TowerConfig
 
 
@@ -46,6 +47,7 @@ class UNetConfig:
     head: int = 48  # channels an attention head
     vector: int = 256  # width of the modulation vector
     tower: TowerConfig = field(default_factory=TowerConfig)  # for text models
+    inner: int = 0  # stages from the lowest one up, after which an inner head says the same; 0: no such head
 
     def __post_init__(self) -> None:
         if len(self.channels) != len(self.transformers) or not self.channels:
@@ -57,6 +59,9 @@ class UNetConfig:
         for width, depth in zip(self.channels, self.transformers, strict=True):
             if depth and width % self.head:
                 raise UsageError(f"{width} channels with transformers do not divide into heads of {self.head}")
+        if not 0 <= self.inner < len(self.channels):
+            most = f"this network has {len(self.channels)} stages on the way up, the last of them for its own head"
+            raise UsageError(f"inner must be from 0 to {len(self.channels) - 1}, got {self.inner}: {most}")
 
     @property
     def multiple(self) -> int:
@@ -199,12 +204,18 @@ class UNet(nn.Module):
             self.grow.append(nn.Conv2d(before, width, 1))
             self.up.append(_Stage(c, [2 * width] + [width] * (c.blocks - 1), width, c.transformers[i], text))
             before = width
-        self.norm = nn.GroupNorm(_groups(before), before)
+        self.norm = Norm(before)
         self.head = nn.Conv2d(before, pixels, 3, padding=1)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
         seen = sum(s.shape[0] + 1 for s in singles(schema) if isinstance(s, ImageSchema)) * c.patch**2
         self.beside = _Beside(c, seen) if seen else None
+        self.inner = _Inner(c) if c.inner else None
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """The names of what it puts out."""
+        return ("main",) if self.inner is None else ("main", "inner")
 
     def encode(self, condition: Condition | None, n: int = 1) -> Context:
         """The condition as this network reads it; None is the unconditional model's, for n samples."""
@@ -214,7 +225,8 @@ class UNet(nn.Module):
         """The same network with a change inside it, such as "pag", "seg(10)" or "skip(2)": see hooks.py."""
         return hooked(self, name, [self.encoder])
 
-    def forward(self, x: Tensor, level: Level, context: Context) -> Tensor:
+    def forward(self, x: Tensor, level: Level, context: Context) -> Tensor | dict[str, Tensor]:
+        """[B, C, H, W], or that of each of its heads where it has two."""
         if x.shape[-1] % self.config.multiple or x.shape[-2] % self.config.multiple:
             raise UsageError(
                 f"this network needs sides that are a multiple of {self.config.multiple}, got {list(x.shape)}"
@@ -227,11 +239,35 @@ class UNet(nn.Module):
         for shrink, stage in zip(self.shrink, self.down, strict=True):
             h = stage(shrink(h), vector, context)  # [B, Ci, H/2^i, W/2^i]
             skips.append(h)
-        skips.pop()  # the lowest level is the turning point
+        risen = [skips.pop()]  # the lowest level is the turning point
         for grow, stage in zip(self.grow, self.up, strict=True):
             h = F.interpolate(grow(h), scale_factor=2.0)
             h = stage(torch.cat([h, skips.pop()], 1), vector, context)
-        return F.pixel_shuffle(self.head(F.silu(self.norm(h))), self.config.patch)  # [B, C, H, W]
+            risen.append(h)
+        main = F.pixel_shuffle(self.head(F.silu(self.norm(h))), self.config.patch)  # [B, C, H, W]
+        return main if self.inner is None else {"main": main, "inner": self.inner(risen[self.config.inner - 1], vector)}
+
+
+class _Inner(nn.Module):
+    """A light head on a stage that is not the last: a modulated norm and one convolution, to all the pixels of a place.
+
+    Internal guidance, Zhou et al. 2025, arXiv:2512.24176: theirs is the last layer once more, after 8 of 28 blocks.
+    """
+
+    def __init__(self, c: UNetConfig) -> None:
+        super().__init__()
+        level = len(c.channels) - c.inner
+        width, self.side = c.channels[level], c.patch * 2**level  # pixels a side of a place
+        self.norm = Norm(width, affine=False)  # its scale and shift are the modulation's
+        self.modulation = Modulation(c.vector, width, 2)
+        self.head = nn.Conv2d(width, c.in_channels * self.side**2, 3, padding=1)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
+
+    def forward(self, h: Tensor, vector: Tensor) -> Tensor:
+        scale, shift = (m[:, :, None, None] for m in self.modulation(vector))
+        h = F.silu(self.norm(h) * (1 + scale) + shift)
+        return F.pixel_shuffle(self.head(h), self.side)  # [B, C, H, W]
 
 
 class _Beside(nn.Module):

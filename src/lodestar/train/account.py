@@ -27,6 +27,17 @@ class Look:
         return self.every > 0 and (steps % self.every == 0 or steps == total)
 
 
+@dataclass(frozen=True)
+class Snapshot:
+    """Something to keep of a run, once: called with the averaged network after so many steps.
+
+    That is before the checkpoint of the same step, so a run that goes on from a later one has it already.
+    """
+
+    steps: int  # 0: never
+    call: Callable[[nn.Module], None]
+
+
 class Account:
     """Of one run, from step `steps` on. The process that leads writes it."""
 
@@ -37,10 +48,12 @@ class Account:
         log: Log,
         shown: Shown,
         looks: Sequence[Look],
+        snapshot: Snapshot | None,
         steps: int,
     ) -> None:
         self.training, self.config = training, training.config
-        self.checkpoints, self.log, self.shown, self.looks = checkpoints, log, shown, looks
+        self.checkpoints, self.log, self.shown = checkpoints, log, shown
+        self.looks, self.snapshot = looks, snapshot
         self.steps = steps  # done
         self.line: Mapping[str, float] = {}  # the last one of the means
         self.leads = training.accelerator.is_main_process
@@ -56,6 +69,9 @@ class Account:
         """Tell and save what is due after this step; all of it after the last one."""
         if last or self.steps % self.config.log_every == 0:
             self._tell()
+        if self.leads and self.snapshot is not None and self.steps == self.snapshot.steps:
+            self._watch.settle()
+            self.snapshot.call(self.training.state.ema.network)
         if self.leads and (last or self.checkpoints.due(self.steps)):
             self._watch.settle()
             self.checkpoints.save(self.training.state, self.steps)

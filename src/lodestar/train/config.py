@@ -31,6 +31,8 @@ class TrainConfig:
     clip: float = 1.0  # norm of the whole gradient; 0: none
     ema_half_life: float = 10_000  # images; 0: no averaging
     ema_ramp: float = 0.05  # the half-life is never more than this share of the images seen
+    early: float = 0.125  # share of the run after which its average is kept in early/; EDM2's on ImageNet-64; 0: none
+    only: str = ""  # train this part of the network, as "inner", and leave the rest as it is; empty: all of it
     precision: Literal["auto", "fp32", "bf16"] = "auto"  # auto: the faster, as measured at the start
     compile: bool = False
     seed: int = 0
@@ -55,6 +57,8 @@ class TrainConfig:
         if max(self.cooldown, self.lr_end) > 1:
             got = f"{self.cooldown} and {self.lr_end}"
             raise UsageError(f"cooldown and lr_end are shares, at most 1, got {got}")
+        if self.early >= 1:
+            raise UsageError(f"early is a share of the run, less than 1, got {self.early}: give 0 to keep none")
         for kind, name, known in (("precision", self.precision, PRECISIONS), ("schedule", self.schedule, SCHEDULES)):
             if name not in known:
                 raise unknown(kind, name, known)
@@ -69,3 +73,8 @@ class TrainConfig:
     def total(self) -> int:
         """Steps of the whole run."""
         return self.steps or math.ceil(self.images / self.batch)
+
+    @property
+    def early_steps(self) -> int:
+        """Steps after which the early snapshot is taken; 0: never."""
+        return math.ceil(self.early * self.total)

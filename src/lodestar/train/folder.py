@@ -1,6 +1,6 @@
 """The folder of a run: claimed before anything is written, and its configuration, which a resumed run must share.
 
-In it: config.json, tokenizer.json, log.jsonl, checkpoints/, samples/, tensorboard/, model/.
+In it: config.json, tokenizer.json, log.jsonl, checkpoints/, samples/, tensorboard/, early/, model/.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .presets import Preset
 _CONFIG, _TOKENIZER = "config.json", "tokenizer.json"
 # What may change when a run goes on: it changes neither the steps done nor what a step does.
 _FREE = {"steps", "images", "log_every", "validate_every", "validate_images", "sample_every", "checkpoint_every"}
-_FREE |= {"checkpoint_seconds", "keep", "threads"}
+_FREE |= {"checkpoint_seconds", "keep", "threads", "early"}
 _WHOLE = {"drop"}  # a table, of which no entry may have been added
 _NOTES = {"train", "command", "licence", "measured", "guidance", "sampler", "steps", "grid"}
 

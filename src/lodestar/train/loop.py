@@ -9,7 +9,7 @@ from pathlib import Path
 from torch import nn
 
 from ..data import Batch
-from .account import Account, Look
+from .account import Account, Look, Snapshot
 from .alone import alone
 from .checkpoint import FOLDER, Checkpoints
 from .config import TrainConfig
@@ -42,6 +42,7 @@ def loop(
     folder: Path,
     *,
     looks: Sequence[Look] = (),
+    snapshot: Snapshot | None = None,
     resume: bool = False,
     device: str | None = None,
     quiet: bool = False,
@@ -62,7 +63,7 @@ def loop(
         stopping(shown.say) as stop,
         prefetch(lambda: batches(first)) as stream,
     ):
-        account = Account(training, checkpoints, log, shown, looks, first)
+        account = Account(training, checkpoints, log, shown, looks, snapshot, first)
         for step in range(first, total):
             account.add(training.step(stream, step))
             whole = account.steps == total

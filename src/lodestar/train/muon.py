@@ -65,11 +65,11 @@ def orthogonalised(matrix: Tensor) -> Tensor:
 
 
 def hidden(network: nn.Module) -> list[nn.Parameter]:
-    """The matrices and kernels between the first and the last layer, which carry the names `stem` and `head`."""
+    """The matrices and kernels between the first layer and the last ones, which carry the names `stem` and `head`."""
     embeddings = {id(m.weight) for m in network.modules() if isinstance(m, nn.Embedding)}
     return [
         p
         for name, p in network.named_parameters()
         if p.requires_grad and id(p) not in embeddings and name.endswith("weight") and p.ndim > 1
-        and name.split(".")[0] not in ("stem", "head")
+        and not {"stem", "head"} & {*name.split(".")}
     ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -33,7 +34,7 @@ from .weighting import InTermsOf, MinSNR, Weight
 TOKENIZER_TEXTS = 20_000  # captions that a tokenizer learns from
 KINDS = ("text", "label", "image", "vector")  # of conditions
 CHANNELS = 3  # of a source's pictures
-UNSIZED = ("in_channels", "patch", "tower")  # what no size of a network says
+UNSIZED = ("in_channels", "patch", "tower", "inner")  # what no size of a network says
 PARTS = {  # of a preset, that are one of several classes, by lower-case name
     "process": {name.lower(): cls for name, cls in PROCESSES.items()},
     "density": {name.lower(): cls for name, cls in DENSITIES.items()},
@@ -59,6 +60,7 @@ class Preset:
     density: Density = field(default_factory=LogitNormal)
     loss: Kind | None = None  # in terms of which kind the error is measured; None: of its own
     min_snr: float = 0.0  # gamma of the Min-SNR weighting; 0: not used
+    inner_weight: float = 0.5  # of the loss of an inner head (network.inner); that of Zhou et al.'s code, see task.py
     guidance: str = "cfg(4)"  # the rule that the model is sampled with when nothing is asked
     sampler: str = "dpmpp_2m"  # the sampler, likewise
     steps: int = 20  # the sampler's steps, likewise
@@ -173,6 +175,8 @@ def check(preset: Preset) -> None:
         raise unknown("optimizer", preset.train.optimizer, OPTIMIZERS)
     _check_shape(preset.network, preset.resolution)
     weight_of(preset)
+    if not 0 < preset.inner_weight < math.inf:
+        raise UsageError(f"inner_weight must be finite and more than 0, got {preset.inner_weight}")
     _schema(preset, ("text",) if preset.condition == "auto" else _named(preset.condition), ("any",), _ANY)
 
 

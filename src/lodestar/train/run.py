@@ -18,13 +18,14 @@ from ..data import Batch, Source
 from ..errors import UsageError
 from ..files import writing
 from ..model import Model, build, load
-from .account import Look
+from .account import Look, Snapshot
 from .checkpoint import FOLDER as CHECKPOINTS
 from .checkpoint import has_checkpoints
 from .config import TrainConfig
 from .device import accelerated
 from .folder import claim, continued, described, record, recorded, recorded_tokenizer, refuse_other_data, versions
 from .loop import Outcome, loop
+from .only import train_only
 from .precision import Precision, choose
 from .presets import Preset, check, schema_of, weight_of
 from .repeat import threads
@@ -66,7 +67,7 @@ def train(
     dtype: torch.dtype = torch.float32,
     quiet: bool = False,
 ) -> Run:
-    """Train a model on a source, in the folder `out`: config.json, log.jsonl, checkpoints/, samples/ and model/.
+    """Train a model on a source, in the folder `out`: config.json, log.jsonl, checkpoints/, samples/, early/, model/.
 
     Args:
         source: or what opens it, which is called once all is known to be in order but the data.
@@ -74,7 +75,7 @@ def train(
         init: start from the weights of this model, as far as they fit.
         device: "cpu" keeps it there; None: the best there is, which may also be named.
         measure: called with the averaged model as often as samples are drawn, and logged.
-        dtype: of the weights in model/.
+        dtype: of the weights in model/ and early/.
 
     Ctrl-C and SIGTERM save a checkpoint and the model, and end it. Raises UsageError for what cannot be done.
     """
@@ -87,7 +88,10 @@ def train(
         preset, source, model = _begun(preset, source, out, resume, init, accelerator, quiet)
         task = denoising(preset, model)
         looks, stream = _looks(preset, task, model, source, out, measure), _stream(preset.train, source)
-        outcome = loop(task, stream, preset.train, out, looks=looks, resume=resume, device=device, quiet=quiet)
+        early = Snapshot(preset.train.early_steps, partial(_keep_early, preset, source, model, out, dtype))
+        outcome = loop(
+            task, stream, preset.train, out, looks=looks, snapshot=early, resume=resume, device=device, quiet=quiet
+        )
     model = _finished(preset, source, model, outcome)
     if accelerator.is_main_process:
         with writing(out):
@@ -118,6 +122,7 @@ def _begun(
     tokenizer = recorded_tokenizer(out) if resume else tokenizer_of(before, source)
     model = new_model(preset, schema_of(preset, source, tokenizer), source.resolution)
     taken = take_over(model.network, before) if before else None
+    _check_only(preset.train, model.network, init)
     if begun is None and accelerator.is_main_process:
         record(out, preset, model.schema, source=source.describe(), init=init, taken=taken and str(taken))
     if taken and not quiet:
@@ -131,14 +136,21 @@ def _check_size(preset: Preset, source: Source) -> None:
         raise UsageError(f"{why}: open the source at that resolution, or change the preset's")
 
 
+def _check_only(config: TrainConfig, network: nn.Module, init: Path | str | None) -> None:
+    """Refuse to train a part that the network has not, or on top of weights that nobody has trained."""
+    train_only(network, config.only)
+    if config.only and init is None:
+        raise UsageError(f"only '{config.only}' is to be trained and the rest stays as it is: give --init, a model")
+
+
 def _stream(config: TrainConfig, source: Source) -> Callable[[int], Iterator[Batch]]:
     return partial(source.batches, config.batch, config.seed)
 
 
 def denoising(preset: Preset, model: Model) -> Denoising:
     """The task that a preset sets a model."""
-    seed = preset.train.seed
-    return Denoising(model.network, preset.process, preset.kind, model.schema, preset.density, weight_of(preset), seed)
+    weight, seed, inner = weight_of(preset), preset.train.seed, preset.inner_weight
+    return Denoising(model.network, preset.process, preset.kind, model.schema, preset.density, weight, seed, inner)
 
 
 def new_model(preset: Preset, schema: Schema, resolution: int) -> Model:
@@ -173,12 +185,26 @@ def _looks(
     return [*looks, Look("measured", config.sample_every, measured)] if measure else looks
 
 
+def _keep_early(
+    preset: Preset, source: Source, model: Model, out: Path, dtype: torch.dtype, average: nn.Module
+) -> None:
+    """Save what the run knows early on: under the same conditions, a weaker model, for autoguidance."""
+    card = {**model.card, "recipe": _recipe(preset, source, preset.train.early_steps)}
+    with writing(out):
+        replace(model, network=average, name=f"{model.name}-early", card=card).save(out / "early", dtype)
+
+
 def _finished(preset: Preset, source: Source, model: Model, outcome: Outcome) -> Model:
     """The model with its averaged weights and its card."""
-    images = outcome.steps * preset.train.batch
-    recipe = {"preset": described(preset), "source": source.describe(), "images": images, "command": preset.command}
-    recipe |= {"seed": preset.train.seed, "seconds": round(outcome.seconds, 1), **versions()}
+    recipe = {**_recipe(preset, source, outcome.steps), "seconds": round(outcome.seconds, 1)}
     return replace(model, network=outcome.network.cpu(), card={**model.card, "recipe": recipe})
+
+
+def _recipe(preset: Preset, source: Source, steps: int) -> dict[str, object]:
+    """How a model came about that has seen so many steps."""
+    images = steps * preset.train.batch
+    recipe = {"preset": described(preset), "source": source.describe(), "images": images, "command": preset.command}
+    return {**recipe, "seed": preset.train.seed, **versions()}
 
 
 def _precision(config: TrainConfig, accelerator: Accelerator) -> Precision:

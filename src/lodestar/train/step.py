@@ -12,6 +12,7 @@ from ..data import Batch
 from .checkpoint import State
 from .config import TrainConfig
 from .ema import Ema
+from .only import train_only
 from .optim import optimizer
 from .precision import Precision, autocast, choose
 from .rate import rate, set_rate
@@ -56,6 +57,7 @@ def prepared(task: Task, config: TrainConfig, accelerator: Accelerator) -> Train
     """The task's network where it is to be trained, with an average and an optimizer of its own."""
     place = accelerator.device
     task.network.to(place, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    train_only(task.network, config.only)
     state = State(task.network, Ema(config, task.network), optimizer(config, task.network))
     if config.compile:
         task.network.compile()

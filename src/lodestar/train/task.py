@@ -5,6 +5,9 @@ Denoising, Ho & Salimans 2022 (arXiv:2207.12598), Algorithm 1, for any process a
     u ~ density,  eps ~ N(0, I),  x = alpha x0 + sigma eps
     c <- null with the schema's drop probability at that level, one coin a sample
     loss = weight(level) mean_pixels (F(x, level, c) - target)^2,   target = eps, v, x0 or flow
+
+Of a network with an inner head the head's own loss is added, times `inner`: Zhou et al. 2025, arXiv:2512.24176, whose
+code has 0.5.
 """
 
 from __future__ import annotations
@@ -40,7 +43,7 @@ from ..errors import UsageError
 from ..pictures import from_uint8
 from ..process import Density, Process, Uniform
 
-DROPPED, NOISE = "dropped", "sigma/alpha"  # names of facts
+DROPPED, NOISE, INNER = "dropped", "sigma/alpha", "inner_loss"  # names of facts
 _DRAWS = 0x6472617773  # keeps these draws apart from the data's of the same seed
 
 
@@ -48,7 +51,7 @@ class Task(Protocol):
     """Anything with a network to train and a loss for each sample.
 
     A task may also have `facts`: per-sample tensors [B] of the last batch, by name. `NOISE` is named when a loss is not
-    finite; the mean of `DROPPED` is logged as the realised drop rate.
+    finite; the mean of `DROPPED` is logged as the realised drop rate, that of `INNER` as the loss of an inner head.
     """
 
     network: nn.Module
@@ -73,6 +76,7 @@ class Denoising:
     density: Density = field(default_factory=Uniform)
     weight: Callable[[Level], Tensor] | None = None  # of each sample's loss, [B]; None is 1
     seed: int = 0
+    inner: float = 0.5  # weight of an inner head's loss
     facts: Mapping[str, Tensor] = field(default_factory=dict)
 
     def loss(self, batch: Batch, step: int, first: int = 0) -> Tensor:
@@ -83,19 +87,29 @@ class Denoising:
         if condition is not None:
             condition = without(condition, drawn.dropped)
             self.facts = {NOISE: level.noise_to_signal, DROPPED: anything(drawn.dropped, len(condition))}
-        return self.error(batch.images, drawn.eps, level, condition)
+        errors = self.errors(batch.images, drawn.eps, level, condition)
+        if "inner" not in errors:
+            return errors["main"]
+        self.facts = {**self.facts, INNER: errors["inner"].detach()}
+        return errors["main"] + self.inner * errors["inner"]
 
     def error(self, images: Tensor, eps: Tensor, level: Level, condition: Condition | None) -> Tensor:
         """The weighted squared error [B] of the network's output, mean over pixels; images are uint8 [B, C, H, W]."""
+        return self.errors(images, eps, level, condition)["main"]
+
+    def errors(self, images: Tensor, eps: Tensor, level: Level, condition: Condition | None) -> dict[str, Tensor]:
+        """The same of each of its heads, by name."""
         device = next(self.network.parameters()).device
         x0, eps, level = from_uint8(images.to(device)), eps.to(device), _to(level, device)
         at = level.like(x0)
         x = (at.alpha * x0 + at.sigma * eps).contiguous(memory_format=torch.channels_last)
         target = Prediction(x0, eps).reading(self.kind, level)
         context = self.network.encode(None if condition is None else condition.to(device))  # type: ignore[operator]
-        raw = self.network(x, level, context)
-        squared = (raw.float() - target).square().flatten(1).mean(1)  # [B]
-        return squared if self.weight is None else squared * self.weight(level).to(squared)
+        out = self.network(x, level, context)
+        heads = out if isinstance(out, Mapping) else {"main": out}
+        squared = {head: (raw.float() - target).square().flatten(1).mean(1) for head, raw in heads.items()}  # [B] each
+        weight = 1.0 if self.weight is None else self.weight(level).to(target)
+        return {head: error * weight for head, error in squared.items()}
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ..errors import UsageError
-from .task import DROPPED, NOISE
+from .task import DROPPED, INNER, NOISE
 
 
 class NonFinite(UsageError):
@@ -45,6 +45,9 @@ class Seen:
         return torch.cat(values) if values else None
 
 
+LOGGED = {DROPPED: "drop_rate", INNER: INNER}  # facts whose mean is logged, under which name
+
+
 class Watch:
     def __init__(self, lag: int) -> None:
         self.lag = lag  # steps
@@ -69,18 +72,18 @@ class Watch:
         self._since += perf_counter() - start
 
     def report(self) -> dict[str, float]:
-        """Means since the last report: loss, grad_norm, drop_rate (realised) and images_per_second of this process."""
+        """Means since the last report: loss, grad_norm, facts (LOGGED) and images_per_second of this process."""
         self.settle()
         line = {"loss": self._loss / max(1, self._images), "grad_norm": self._norm / max(1, self._steps)}
-        if self._coins:
-            line["drop_rate"] = self._dropped / self._coins
+        line |= {LOGGED[name]: total / seen for name, (total, seen) in self._facts.items()}
         line["images_per_second"] = self._images / max(1e-9, perf_counter() - self._since)
         self._clear()
         return line
 
     def _clear(self) -> None:
         self._loss = self._norm = 0.0
-        self._images = self._steps = self._dropped = self._coins = 0
+        self._images = self._steps = 0
+        self._facts: dict[str, tuple[float, int]] = {}  # sum and number of its values
         self._since = perf_counter()
 
     def _read(self, seen: Seen) -> None:
@@ -90,9 +93,10 @@ class Watch:
         self._norm += norm
         self._images += len(losses)
         self._steps += 1
-        if (dropped := seen.fact(DROPPED)) is not None:
-            self._dropped += int(dropped.sum())
-            self._coins += len(dropped)
+        for name in LOGGED:
+            if (values := seen.fact(name)) is not None:
+                total, number = self._facts.get(name, (0.0, 0))
+                self._facts[name] = total + float(values.sum()), number + len(values)
 
 
 def _check(seen: Seen, losses: Tensor, norm: float) -> None:
