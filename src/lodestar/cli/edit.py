@@ -127,7 +127,7 @@ def _right(before: Picture, result: Result, asked: Edit) -> list[bool] | None:
     from ..measure.edits import edit_truth
 
     wrong = edit_truth(_pixels(before), result.images, str(asked.instruction))
-    return wrong and [w is None for w in wrong]
+    return None if wrong is None else [w is None for w in wrong]
 
 
 def _say(path: Path, before: Picture) -> None:

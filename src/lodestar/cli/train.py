@@ -137,7 +137,7 @@ class Train(Command):
             resume=self.resume,
             init=self.init,
             device=self.device,
-            measure=_MEASURES.get((settled.data, settled.plan.condition)),
+            measure=_MEASURES.get((str(settled.data), settled.plan.condition)),
             dtype=torch.float16 if self.half else torch.float32,
             quiet=self.quiet,
         )

@@ -11,10 +11,10 @@ from ..errors import UsageError, unknown
 if TYPE_CHECKING:
     from datasets import Features
 
-_IMAGES = ("image", "img", "picture", "png", "jpg", "jpeg", "webp")
-_IMAGES += ("edited_image", "target_image", "target_img", "output_image")  # of an edit, those after
-_CAPTIONS = ("text", "caption", "captions", "txt", "prompt", "description", "sentence", "sentences", "alt_text")
-_CAPTIONS += ("edit_prompt", "instruction")
+_AFTER = ("edited_image", "target_image", "target_img", "output_image")  # of an edit
+_IMAGES = ("image", "img", "picture", "png", "jpg", "jpeg", "webp", *_AFTER)
+_SAID = ("edit_prompt", "instruction")  # of an edit
+_CAPTIONS = ("text", "caption", "captions", "txt", "prompt", "description", "sentence", "sentences", "alt_text", *_SAID)
 _LABELS = ("label", "labels", "class", "category", "fine_label", "target", "cls")
 _NOT_CAPTIONS = ("id", "url", "path", "file", "file_name", "filename", "split", "license", "__key__", "__url__")
 

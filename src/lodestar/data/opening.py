@@ -116,14 +116,15 @@ class _Opened:
     def _vectors(self, split: Dataset) -> Tensor | None:
         """As long in every split as in the one to train on."""
         column = self.columns.vector
-        return column and vectors(_column(split, column), column, self._dim())
+        return vectors(_column(split, column), column, self._dim()) if column else None
 
     def _dim(self) -> int | None:
         """How many numbers a vector has: the first one's."""
         column = self.columns.vector
-        return (
-            column and vectors([row[column] for row in self.training.select_columns([column]).take(1)], column).shape[1]
-        )
+        if column is None:
+            return None
+        first = [row[column] for row in self.training.select_columns([column]).take(1)]
+        return vectors(first, column).shape[1]
 
     def _check(self, shelves: list[Shelf]) -> None:
         paths = [path for shelf in shelves for path in shelf.pictures.paths()]

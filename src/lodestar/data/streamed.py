@@ -151,7 +151,7 @@ class Streamed:
         labels = None
         if self.named is not None and label is not None:
             labels = self.named.encode(_value(r[label]) for _, r, _ in read)
-        numbers = vector and vectors([r[vector] for _, r, _ in read], vector, self.dim)
+        numbers = vectors([r[vector] for _, r, _ in read], vector, self.dim) if vector else None
         return batch_of(pictures, texts, labels, numbers)
 
 

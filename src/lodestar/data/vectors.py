@@ -20,7 +20,7 @@ def vectors(values: Sequence[object], column: str, dim: int | None = None) -> Te
             wanted = f"{dim} numbers" if dim else "numbers"
             got = shorten(repr(value), 60)
             raise UsageError(f"column '{column}' must hold a list of {wanted} in every row, got {got}")
-    return torch.tensor(values, dtype=torch.float32)
+    return torch.tensor(values, dtype=torch.float32).reshape(len(values), dim or 0)
 
 
 def _length(value: object) -> int | None:

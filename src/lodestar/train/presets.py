@@ -177,7 +177,7 @@ def check(preset: Preset) -> None:
     weight_of(preset)
     if not 0 < preset.inner_weight < math.inf:
         raise UsageError(f"inner_weight must be finite and more than 0, got {preset.inner_weight}")
-    _schema(preset, ("text",) if preset.condition == "auto" else _named(preset.condition), ("any",), _ANY)
+    _schema(preset, ("text",) if preset.condition == "auto" else _named(preset.condition), Told())
 
 
 def _check_kind(kind: Kind, visited: Sequence[Level]) -> None:
@@ -207,6 +207,15 @@ def weight_of(preset: Preset) -> Weight | None:
     return MinSNR(preset.kind, preset.min_snr) if preset.min_snr else None
 
 
+@dataclass(frozen=True)
+class Told:
+    """What a schema has of a source."""
+
+    classes: tuple[str, ...] = ("any",)
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=lambda: {"image": (CHANNELS, 1, 1), "vector": (1,)})
+    tokenizer: Tokenizer | None = None
+
+
 def schema_of(preset: Preset, source: Source, tokenizer: Tokenizer | None = None) -> Schema:
     """The schema that a preset makes of a source; a tokenizer is trained on its captions if none is given.
 
@@ -215,44 +224,32 @@ def schema_of(preset: Preset, source: Source, tokenizer: Tokenizer | None = None
     kinds = _kinds(preset, source)
     if "text" in kinds and tokenizer is None:
         tokenizer = Tokenizer.train(source.texts(TOKENIZER_TEXTS), preset.vocab)
-    return _schema(preset, kinds, source.classes or (), shapes(source), tokenizer)
+    return _schema(preset, kinds, Told(source.classes or (), shapes(source), tokenizer))
 
 
-def _schema(
-    preset: Preset,
-    kinds: Sequence[str],
-    classes: tuple[str, ...],
-    shapes: Mapping[str, tuple[int, ...]],
-    tokenizer: Tokenizer | None = None,
-) -> Schema:
+def _schema(preset: Preset, kinds: Sequence[str], told: Told) -> Schema:
     """Of one kind its own schema, of several a joint one whose parts have their names."""
-    drop = preset.drop
     if len(kinds) > 1:
-        return JointSchema({kind: _part(preset, kind, 0.0, classes, shapes, tokenizer) for kind in kinds}, drop)
-    if not isinstance(drop, int | float):
+        return JointSchema({kind: _single(preset, kind, 0.0, told) for kind in kinds}, preset.drop)
+    if not isinstance(preset.drop, int | float):
         one = f"'{kinds[0]}' is one" if kinds else "there are none"
         raise UsageError(f"a drop table is for several conditions and {one}: give one probability (--drop 0.1)")
-    return _part(preset, kinds[0], drop, classes, shapes, tokenizer) if kinds else None
+    return _single(preset, kinds[0], preset.drop, told) if kinds else None
 
 
-def _part(
-    preset: Preset,
-    kind: str,
-    drop: float,
-    classes: tuple[str, ...],
-    shapes: Mapping[str, tuple[int, ...]],
-    tokenizer: Tokenizer | None,
-) -> PartSchema:
+def _single(preset: Preset, kind: str, drop: float, told: Told) -> PartSchema:
     if kind == "text":
-        return TextSchema(preset.length, preset.null, drop, tokenizer)
+        return TextSchema(preset.length, preset.null, drop, told.tokenizer)
     if kind == "image":  # whose null is always zeros
-        return ImageSchema(shapes[kind], drop=drop)  # type: ignore[arg-type]  # as the source says
+        channels, height, width = told.shapes[kind]
+        return ImageSchema((channels, height, width), drop=drop)
     if preset.null == "empty":
         what = "classes" if kind == "label" else "vectors"
         raise UsageError(f"null 'empty' is the empty text, and a model of {what} has none: choose learnt or zeros")
-    return (
-        LabelSchema(classes, preset.null, drop) if kind == "label" else VectorSchema(*shapes[kind], preset.null, drop)
-    )
+    if kind == "label":
+        return LabelSchema(told.classes, preset.null, drop)
+    [dim] = told.shapes[kind]
+    return VectorSchema(dim, preset.null, drop)
 
 
 def _named(condition: str) -> tuple[str, ...]:
@@ -302,6 +299,3 @@ def _said(kinds: Sequence[str], source: Source) -> str:
     classes = f"its {len(source.classes or ())} classes"
     names = {"label": classes, "image": "the pictures beside its images", "vector": "its vectors"}
     return " and ".join(names[kind] for kind in kinds)
-
-
-_ANY: Mapping[str, tuple[int, ...]] = {"image": (CHANNELS, 1, 1), "vector": (1,)}  # shapes that no data has said yet

@@ -59,7 +59,7 @@ def tokenizer_of(model: Model | None, source: Source) -> Tokenizer | None:
 
 def _fitting(own: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> dict[str, str]:
     """Of each name that finds a tensor of its shape, where: what is of one of several conditions may stand alone."""
-    alone = {_alone(name): name for name in reversed(other)}
+    alone = {_alone(name): name for name in reversed([*other])}  # of several alike the first
     found = {name: name if name in other else alone.get(_alone(name), "") for name in own}
     return {name: at for name, at in found.items() if at and own[name].shape == other[at].shape}
 

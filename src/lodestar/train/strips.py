@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -31,7 +32,7 @@ def save_strip(model: Model, held: Batch, path: Path) -> None:
     save_png(strip(rows, labels, f"the picture before, and {EACH} after"), path, result.recipe)
 
 
-def prompts_of(schema: Schema, held: Batch) -> list[Value]:
+def prompts_of(schema: Schema, held: Batch) -> Sequence[Value]:
     """Different held-out captions, the first classes, or what is known of the first held-out pictures."""
     if isinstance(schema, TextSchema):
         return [text for text in dict.fromkeys(held.texts or ()) if text.strip()][:SHOWN]
@@ -40,7 +41,7 @@ def prompts_of(schema: Schema, held: Batch) -> list[Value]:
     if isinstance(schema, JointSchema):
         values = [_values(part, held[:SHOWN], name) for name, part in schema.parts.items()]
         return [dict(zip(schema.parts, row, strict=True)) for row in zip(*values, strict=True)]
-    return [] if schema is None else _values(schema, held[:SHOWN], schema.kind)
+    return () if schema is None else _values(schema, held[:SHOWN], schema.kind)
 
 
 def _values(part: PartSchema, held: Batch, name: str) -> list[Value]:

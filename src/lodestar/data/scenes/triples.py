@@ -12,6 +12,8 @@ from .edits import Edits, draw
 from .source import COMPOSED, SEEN, WORDS, ScenesSource, span
 from .world import Ints
 
+SAID = 2_000  # instructions that have all words, each often
+
 
 @dataclass(frozen=True)
 class EditsSource(ScenesSource):
@@ -22,8 +24,8 @@ class EditsSource(ScenesSource):
         return {"image": (3, self.resolution, self.resolution)}
 
     def texts(self, n: int) -> list[str]:
-        """n instructions such as training gives."""
-        return instructions(draw(span(WORDS, n)))
+        """Up to n instructions such as training gives."""
+        return instructions(draw(span(WORDS, min(n, SAID))))
 
     def describe(self) -> dict[str, object]:
         return {**super().describe(), "source": "edits"}
