@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-
 MOST = 1000  # characters of a message; of a longer one the middle is left out
 
 

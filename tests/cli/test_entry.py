@@ -94,9 +94,10 @@ def test_a_range_is_of_a_field_and_holds_its_default(name):
 
 
 def test_sentences():
-    text = "First. Its name\nis it, eq. 3. Space: x0, by Hall et al. in sec. 2; so. scale 1: none.\n\nCost 2. More."
+    text = "First. Its name\nis it, eq. 3. Space: x0, by Hall et al. in sec. 2, all of it equal. scale 1: none."
+    text += "\n\nCost 2. More."
     assert sentence(text, "Its") == "Its name is it, eq. 3"
-    assert labelled(text, "Space") == "x0, by Hall et al. in sec. 2; so"
+    assert labelled(text, "Space") == "x0, by Hall et al. in sec. 2, all of it equal"
     assert labelled(text, "Cost") == "2"
     assert labelled(text, "More or less") == ""
 

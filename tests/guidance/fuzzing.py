@@ -91,6 +91,7 @@ HOSTILE = [
 ]
 WORDS = ["none", "true", "false", "inf", "nan", "-inf", "+nan", "x0", "eps", "score", "mean", "ad", "std", "other"]
 ALPHABET = [*string.printable, *"()[],='\"\\.-+eE0123456789" * 4, *"éßłж中😀\u202e\u2028\x00\x1b\x85\ufeff\ud800ı٤²Ⅷ"]
+HARMLESS = {"builtins.id"}  # what a dataclass takes to print itself
 SLOW = 0.25  # seconds of the CPU, for one text
 KEPT = 20  # of the failures
 
@@ -197,7 +198,7 @@ class Watch:
             function()
         finally:
             self.on = False
-        return self.events
+        return self.events - HARMLESS
 
 
 def wrong(text: str, watch: Watch) -> tuple[bool, str]:
@@ -206,7 +207,7 @@ def wrong(text: str, watch: Watch) -> tuple[bool, str]:
     try:
         events = watch(lambda: made.append(parse(text)))
     except UsageError as error:
-        events, said = watch.events, str(error)
+        events, said = watch.events - HARMLESS, str(error)
     except BaseException as error:
         return False, f"{type(error).__name__}: {error}"
     if events:

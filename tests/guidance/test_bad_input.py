@@ -21,7 +21,7 @@ from lodestar.process import Flow, levels
 B = 4
 GRID = levels(Flow(), 6)
 X = torch.zeros(B, 1, 2, 2)
-NO_NUMBERS = ["all", None, True, 1j, [], [0.5, "x"], [0.5, math.nan], math.nan, {}, CFG, torch.ones(2, 2), torch.ones(0)]
+NO_NUMBERS = ["all", None, True, 1j, [], [0.5, "x"], [0.5, math.nan], math.nan, CFG, torch.ones(2, 2), torch.ones(0)]
 NO_VALUES = [[[1.0]], object(), "no such thing", 3.7, None, -1, math.nan, torch.ones(2, 2), CFG]
 
 
@@ -105,6 +105,12 @@ def bare(x: Tensor, level: object, condition: Tensor) -> Tensor:
     return x.detach()
 
 
+def trajectory(rule: Rule) -> None:
+    guided = guide(rule, bare, torch.zeros(B), kind="v").begin()
+    for i, level in enumerate(GRID[:-1]):
+        guided(X, Step(level, i, len(GRID) - 1))
+
+
 @pytest.mark.parametrize("name", sorted(RULES))
 def test_a_model_that_has_not_what_a_rule_needs_is_told_what_and_how_to_get_it(name: str) -> None:
     rule = made(RULES[name])
@@ -113,10 +119,8 @@ def test_a_model_that_has_not_what_a_rule_needs_is_told_what_and_how_to_get_it(n
     if not wanted:
         assert issubclass(RULES[name], Wrapper), "it asks nothing but the conditional by its defaults"
         return
-    given: dict[str, Any] = {"named": {}, "nets": {}, "gradients": {}}
     with pytest.raises(UsageError) as error:
-        for i, level in enumerate(GRID[:-1]):
-            guide(rule, bare, torch.zeros(B), kind="v", **given)(X, Step(level, i, len(GRID) - 1))
+        trajectory(rule)
     line = str(error.value)
     assert len(line.splitlines()) == 1
     assert any(what in line and mend in line for what, mend in wanted.items()), line

@@ -81,7 +81,7 @@ def driven(name: str) -> tuple[str, Rule]:
     Its own strength; of a wrapper that has none, the scale of the cfg inside.
     """
     rule = RULES[name](CFG(1)) if issubclass(RULES[name], Wrapper) else RULES[name]()
-    own = next((k for k in STRENGTHS if k in getattr(rule, "neutral", {}) or k == "mix" and hasattr(rule, k)), None)
+    own = next((k for k in STRENGTHS if k in getattr(rule, "neutral", {}) or (k == "mix" and hasattr(rule, k))), None)
     each = [v for v in STRENGTHS[own or "scale"] for _ in range(N)]
     if own is None:
         return "scale", scaled(rule, each)  # type: ignore[arg-type, return-value]

@@ -29,7 +29,7 @@ TAKES = {  # what a field takes by its type, where it has no range
     Sequence[float]: "numbers",
     Sequence[Number]: "numbers",
 }
-END = r"(?<!eq)(?<!sec)(?<!al)\.(?= |$)"  # of a sentence
+END = r"(?<!\beq)(?<!\bsec)(?<!\bal)\.(?= |$)"  # of a sentence
 EQUATION = r"(?:eq\.|[sS]ec\.|app\.|Alg\.|Algorithms?|Theorem|Table) [\w.-]+(?:(?:, | and )\d[\w.-]*)*"
 
 
@@ -49,7 +49,7 @@ def entry(name: str) -> dict[str, Any]:
         "neutral": dict(getattr(cls, "neutral", {})),
         "cost": labelled(text, "Cost"),
         "needs": needs(_made(cls, 1)) or ["nothing more than the rule inside"],
-        "parameters": [_parameter(cls, field) for field in fields(cls) if field.init],
+        "parameters": [_parameter(cls, field) for field in fields(cls) if field.init],  # type: ignore[arg-type]
         "example": str(_made(cls, 4)),
         "text": text,
     }
@@ -146,7 +146,7 @@ def _needs(ask: Ask) -> Iterator[str]:
         yield f"a function named '{name}', whose gradient is taken: gradients={{'{name}': ...}}"
     if ask.drop is ALL:
         yield "a null: that of a model trained with its condition dropped now and then (drop > 0)"
-    elif ask.drop:
+    if isinstance(ask.drop, frozenset):
         yield f"a joint condition, of a model trained without its {' and '.join(sorted(ask.drop))} now and then"
     if ask.replace is not None:
         yield f"a condition named '{name}': named={{'{name}': ...}}"

@@ -56,9 +56,10 @@ def _float(name: str, value: object, within: Range | None) -> float:
     if isinstance(value, bool) or not isinstance(value, Real):
         shown = repr(value) if isinstance(value, str) else str(value)
         raise UsageError(f"{name} must {must}, got {shown} (give a number, or one for each sample)")
-    if not least <= value <= most or (within is None and not isfinite(value)):
-        raise UsageError(f"{name} must {must}, got {float(value):g}")
-    return float(value)
+    found = float(value)
+    if not least <= found <= most or (within is None and not isfinite(found)):
+        raise UsageError(f"{name} must {must}, got {found:g}")
+    return found
 
 
 def _listed(name: str, tensor: Tensor) -> object:
