@@ -16,3 +16,11 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "tiny"
     tiny(shape=(3, 16, 16)).save(folder)
     return folder
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests have to show, by whichever worker: `record_property("table", text)`."""
+    for report in terminalreporter.getreports("passed"):
+        for text in (text for name, text in report.user_properties if name == "table"):
+            terminalreporter.write_line("")
+            terminalreporter.write_line(str(text))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lodestar.errors import unknown
+from lodestar.errors import MOST, UsageError, unknown
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,16 @@ from lodestar.errors import unknown
 )
 def test_the_nearest_name_is_offered_or_else_all_of_them(name, known, said):
     assert str(unknown("thing", name, known)) == f"unknown thing '{name}': {said}"
+
+
+def test_a_message_is_one_line_of_what_can_be_printed():
+    said = str(UsageError("got \x1b[2J and\n  'é\u2028\ud800' \x85\tor [[1,\n 2]]"))
+    assert said == "got \\x1b[2J and 'é \\ud800' or [[1, 2]]"
+
+
+def test_a_long_message_keeps_its_beginning_and_its_end():
+    said = str(UsageError(f"cannot read {'x' * 10**6}: expected a value"))
+    assert said.startswith("cannot read xx")
+    assert said.endswith("xx: expected a value")
+    assert len(said) == MOST + len(" ... ")
+    assert len(str(UsageError("x" * MOST))) == MOST

@@ -69,6 +69,8 @@ def test_prints_as_people_write() -> None:
         ("4x", "at character 1"),
         ('f("abc)', "at character 3"),
         ("a\nb", "at character 3"),
+        ("ınf", "expected a value, got 'ı' at character 1"),  # alike but for case, to some
+        ("f(-İNF)", "expected a value, got '-' at character 3"),
         ("__import__('os').system", "got '.' at character 17"),
         ("[" * 2000, "at most 50 brackets"),
         ("f(" * 2000, "at most 50 brackets"),

@@ -3,9 +3,18 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+MOST = 1000  # characters of a message; of a longer one the middle is left out
+
 
 class UsageError(ValueError):
-    """A mistake of the caller's, worded for them. The command line prints it as one line and exits with 2."""
+    """A mistake of the caller's, worded for them. The command line prints it as one line and exits with 2.
+
+    Whatever the message quotes, it is one line of what can be printed.
+    """
+
+    def __init__(self, message: str) -> None:
+        line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(message.split()))
+        super().__init__(line if len(line) <= MOST else f"{line[: MOST // 2]} ... {line[-MOST // 2 :]}")
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:

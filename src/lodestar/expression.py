@@ -66,14 +66,14 @@ _WORDS: dict[str, Value] = {"none": None, "true": True, "false": False, "inf": f
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 _TOKEN = re.compile(
     r"""\s*(?:
-      (?P<number>[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w.])|(?:inf|nan)\b))
+      (?P<number>[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w.])|(?:[iI][nN][fF]|[nN][aA][nN])\b))
     | (?P<name>[A-Za-z_]\w*)
     | (?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
     | (?P<mark>[()\[\],=])
     | (?P<end>\Z)
     | (?P<bad>.)
     )""",
-    re.VERBOSE | re.DOTALL | re.IGNORECASE,
+    re.VERBOSE | re.DOTALL,
 )
 
 

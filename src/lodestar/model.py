@@ -95,7 +95,8 @@ class Model:
     def hooked(self, name: str) -> Model:
         """The same model with a change inside its network. Raises UsageError for one that it does not have."""
         if not hasattr(self.network, "hooked"):
-            raise UsageError(f"model '{self.name}' has a network without hooks, and this guidance needs '{name}'")
+            mend = f"give it a method hooked(name), and this guidance needs '{name}'"
+            raise UsageError(f"model '{self.name}' has a network without hooks: {mend}")
         return replace(self, network=self.network.hooked(name))  # type: ignore[operator]
 
     def encode(self, condition: Condition | None) -> object:

@@ -1,6 +1,7 @@
 """`lodestar figure mixture`: the numbers, the picture, and what is refused before anything runs."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -77,6 +78,23 @@ def test_any_rule_can_be_drawn(rule):
     assert results()["panels"][0]["guidance"].startswith(rule.partition("(")[0])
 
 
+@pytest.mark.parametrize("rule", ["cfgpp(0.4)", "edit(3, image=1.5)", "rescale(fdg([2, 3]))"])
+def test_a_rule_without_a_scale_is_one_column_as_it_is_written(rule, capsys):
+    assert figure("--guidance", rule, "--samplers", "ddim", "--json", "out.json") == 0
+    [panel] = results()["panels"]
+    assert panel["guidance"].startswith(rule.rstrip(")"))
+    assert (panel["scale"], panel["w"], results()["config"]["scales"]) == (None, None, None)
+    assert panel["to_target"]["w1"] > 0
+    assert re.search(r"^ddim +- +- ", capsys.readouterr().out, re.MULTILINE)
+    Path("out.json").rename("job.json")
+    assert main(["figure", "--config", "job.json", "--dry-run"]) == 0
+
+
+def test_scales_that_nobody_gives_are_settled(capsys):
+    assert figure("--dry-run") == 0
+    assert json.loads(capsys.readouterr().out)["scales"] == [1, 2, 4]
+
+
 def test_a_dry_run_writes_nothing_and_is_read_back(capsys):
     assert figure("--scales", 2, "--denoiser", "blurred(.2)", "--samplers", "ddim", "--dry-run") == 0
     settled = capsys.readouterr().out
@@ -97,6 +115,7 @@ def test_a_dry_run_writes_nothing_and_is_read_back(capsys):
         (["--denoiser", "undertrained(2)"], "share must be above 0 and at most 1, got 2"),
         (["--denoiser", "limited"], "no class has more than 1 components: such a denoiser would be exact"),
         (["--scales", "nan"], "scale must be finite, got nan"),
+        (["--scales", "2", "--guidance", "cfgpp"], "--scales needs a rule with a scale in it, and cfgpp has none"),
         (["--out", "m.jpg"], "--out m.jpg must end in .png, which is what is written"),
         (["--json", "mixture.png"], "--json mixture.png is where the picture goes: give another file"),
     ],

@@ -74,5 +74,5 @@ def test_a_source_is_what_follows_the_first_sentence():
 def test_both_can_be_run_dry(tiny_model, capsys):
     assert main(["info", str(tiny_model), "--dry-run"]) == 0
     assert json.loads(capsys.readouterr().out) == {"command": "info", "model": str(tiny_model)}
-    assert main(["rules", "--dry-run"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"command": "rules"}
+    assert main(["rules", "apg", "--dry-run"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"command": "rules", "rule": "apg"}

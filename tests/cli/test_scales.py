@@ -13,6 +13,8 @@ def test_the_scale_is_that_of_the_innermost_rule():
     assert at_scale("cfg(2)", 3.0) == CFG(3)
     assert at_scale(None, 3.0) == CFG(3)
     assert at_scale("interval(cfg(2), hi=5)", 3.0) == Interval(CFG(3), hi=5)
+    assert str(at_scale("mimic(cfg(2), scale=7)", 3.0)).startswith("mimic(cfg(3), scale=7")
+    assert str(at_scale("mimic(edit, scale=7)", 3.0)).startswith("mimic(edit(7.5, image=1.5), scale=3")
 
 
 def test_a_rule_without_a_scale_is_refused(monkeypatch):

@@ -1,4 +1,4 @@
-"""The numbers of the mixture's figure: every rule with a scale can be drawn, and what each is said to aim at."""
+"""The numbers of the mixture's figure: every rule can be drawn, and what each is said to aim at."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import cache
 import pytest
 import torch
 
-from lodestar.cli.scales import at_scale
+from lodestar.cli.scales import scaled
 from lodestar.errors import UsageError
 from lodestar.figure import mixture
 from lodestar.figure.mixture import CLASSES, Aim, aim, denoiser, learnt, panel, triangle
@@ -25,34 +25,48 @@ def some_aim() -> Aim:
     return aim(EXACT, parse("cfg(2)"), 2.0, 20, 0)
 
 
-def scaled(name: str) -> Rule | None:
-    """The rule of this name, around cfg if it is a wrapper, at scale 2; None if it has no scale."""
-    try:
-        return at_scale(f"{name}(cfg)" if issubclass(RULES[name], Wrapper) else name, 2.0)
-    except UsageError as error:
-        assert "--scales needs a rule with a scale in it" in str(error)  # noqa: PT017
-        return None
+def some(name: str) -> Rule:
+    """The rule of this name, around cfg if it is a wrapper; at scale 2 if it has one."""
+    rule = parse(f"{name}(cfg)" if issubclass(RULES[name], Wrapper) else name)
+    return scaled(rule, 2.0) or rule
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_every_rule_with_a_scale_can_be_drawn(name: str) -> None:
-    rule = scaled(name)
-    if rule is None:
-        pytest.skip("no scale")
-    try:
-        drawn = panel(EXACT, "ddim", sampler("ddim"), replace(some_aim(), rule=rule), 4, 0, WEAK)
-    except UsageError as error:
-        assert "is of pictures" in str(error)  # noqa: PT017
-        pytest.skip(str(error))
-    assert drawn.points.isfinite().all()
-    assert not drawn.points.requires_grad
-    assert drawn.evaluations >= 4
-    low, high = drawn.to_target.interval
-    assert 0 <= low <= drawn.to_target.value <= high
+def test_every_rule_can_be_drawn(name: str) -> None:
+    found = panel(EXACT, "ddim", sampler("ddim"), replace(some_aim(), rule=some(name)), 4, 0, WEAK)
+    assert found.points.isfinite().all()
+    assert not found.points.requires_grad
+    assert found.evaluations >= 4
+    low, high = found.to_target.interval
+    assert 0 <= low <= found.to_target.value <= high
 
 
 def test_most_rules_have_a_scale() -> None:
-    assert sum(scaled(name) is not None for name in RULES) > len(RULES) / 2
+    assert sum(scaled(some(name), 3.0) is not None for name in RULES) > len(RULES) / 2
+
+
+@pytest.mark.parametrize(
+    ("edit", "other"), [("edit(1, image=1)", "rescale(cfg(1), phi=0)"), ("edit(0, image=1)", "negative(0)")]
+)
+def test_the_image_of_an_edit_is_the_next_class(edit: str, other: str) -> None:
+    found = (replace(some_aim(), rule=parse(text)) for text in (edit, other))
+    assert torch.allclose(*(panel(EXACT, "ddim", sampler("ddim"), to, 4, 0, WEAK).points for to in found))
+
+
+def test_a_loss_is_minus_the_log_density_of_the_class() -> None:
+    """So that energy guidance goes towards the class, as the classifier does."""
+    off = []
+    for text in ("cfg(1)", "energy(cfg(1), strength=10)", "classifier(cfg(1), strength=1)"):
+        found = panel(EXACT, "ddim", sampler("ddim"), replace(some_aim(), rule=parse(text)), 4, 0, WEAK)
+        off.append(float((found.points * EXACT.means[:, None]).sum(2).mean()))
+    assert off[1] > off[0] + 0.1
+    assert off[2] > off[0] + 0.1
+
+
+@pytest.mark.usefixtures("quick")
+def test_without_a_scale_the_target_is_the_conditional() -> None:
+    to = aim(EXACT, parse("cfgpp"), None, 10, 0)
+    assert (to.scale, [t.scale for t in to.targets]) == (None, [1.0] * CLASSES)
 
 
 @pytest.fixture

@@ -227,7 +227,7 @@ def test_heads_of_several_asks_and_rows(x, condition, at):
 
 
 def test_an_unknown_head_names_those_that_there_are():
-    with pytest.raises(UsageError, match=r"unknown head of the network 'middle': there are main$"):
+    with pytest.raises(UsageError, match=r"needs a network with the head 'middle': .* \(there are main\)$"):
         guide(OfHead(), raw(ORACLE, "v"), LABELS, kind="v")(X, step_at(0.5))
 
 

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cache
+from math import inf
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from lodestar.conditions import Joint, Label
 from lodestar.core import KINDS, Kind, Level, Prediction, Step
+from lodestar.errors import UsageError
 from lodestar.guidance import RULES, Ask, Guided, Network, Rule, Schedule, View, Wrapper, guide, parse, take
 from lodestar.guidance.schedules import SHAPES, Shape, Table
 from lodestar.oracle import Blurred, GaussianMixture, Undertrained
@@ -89,6 +93,8 @@ def _tensor(u: Sequence[float]) -> Tensor:
 
 LEVELS = [cosine(0.97), cosine(0.5), cosine(0.1), flow(0.5), flow(0.1)]  # above, in and below the default interval
 ENDS = [cosine(1.0), flow(1.0), flow(1e-3)]
+LAST = [*ENDS, flow(0.0)]  # and no noise at all
+STRENGTHS = (0.0, 1.0, 50.0)
 EACH = [cosine(0.97, 0.8, 0.5, 0.3, 0.15, 0.05), flow(0.05, 0.95, 0.3, 0.9, 0.5, 0.7)]  # one level for each sample
 
 
@@ -125,6 +131,28 @@ def spread(rule: Rule) -> Rule:
     return replace(rule, **new, **_inside(rule, spread))  # type: ignore[type-var]
 
 
+def driven(rule: Rule, strength: float) -> list[Rule]:
+    """The rule with each of its strengths at this value, or as near as is legal, and with those of the rules inside.
+
+    A strength is what has a neutral value, and CFG++'s mix, which has none.
+    """
+    rule = replace(rule, **_inside(rule, lambda r: driven(r, strength)[0]))  # type: ignore[type-var]
+    names = [*getattr(rule, "neutral", {}), *(["mix"] if hasattr(rule, "mix") else [])]
+    return [found for name in names for found in _towards(rule, name, strength)] or [rule]
+
+
+def _towards(rule: Rule, name: str, strength: float) -> list[Rule]:
+    """The rule with this in the field, or as much of it as its range has; none where another field forbids that."""
+    least, most = getattr(rule, "ranges", {}).get(name, (-inf, inf))
+    value: Any = min(max(strength, least), most)
+    if isinstance(old := getattr(rule, name), tuple):
+        value = (value,) * len(old)
+    try:
+        return [replace(rule, **{name: value})]  # type: ignore[type-var]
+    except UsageError:
+        return []
+
+
 def _inside(rule: Rule, change: Callable[[Rule], Rule]) -> dict[str, Rule]:
     """The fields of a rule that are rules, changed."""
     each = {f.name: getattr(rule, f.name) for f in fields(rule)}  # type: ignore[arg-type]
@@ -148,9 +176,10 @@ def bind(rule: Rule, level: Level, kind: Kind = "v", labels: Label = LABELS, **n
     )
 
 
-def asked(rule: Rule) -> list[Ask]:
+@cache
+def asked(rule: Rule) -> frozenset[Ask]:
     """All that it asks, wherever it stands."""
-    return [a for level in LEVELS for i in (0, 1) for a in rule.begin().asks(Step(level, i)).values()]
+    return frozenset(a for level in LEVELS for i in (0, 1) for a in rule.begin().asks(Step(level, i)).values())
 
 
 def process_of(level: Level) -> Process:
@@ -181,12 +210,23 @@ def law(f: Callable[[Rule], None]) -> Callable[[Rule], None]:
 
 @law
 def shape_dtype_finite(rule: Rule) -> None:
-    for kind in KINDS:
-        for x in (X, X.float()):
-            for level in [*LEVELS, *EACH, *(ENDS if kind != "eps" else ())]:
-                p = bind(rule, level, kind)(x, Step(level))
-                assert p.x0.shape == p.eps.shape == x.shape
-                assert p.x0.dtype == p.eps.dtype == x.dtype
+    for kind, x in [("v", X), *((kind, X.float()) for kind in KINDS)]:
+        for level in [*LEVELS, *EACH, *(ENDS if kind != "eps" else ())]:
+            p = bind(rule, level, kind)(x, Step(level))
+            assert p.x0.shape == p.eps.shape == x.shape
+            assert p.x0.dtype == p.eps.dtype == x.dtype
+            assert p.x0.isfinite().all()
+            assert p.eps.isfinite().all()
+
+
+@law
+def finite_at_every_strength_and_both_ends_of_the_noise(rule: Rule) -> None:
+    """Where cond and null are apart, where they are the same, and where x is nothing at all."""
+    for r in (r for strength in STRENGTHS for r in driven(rule, strength)):
+        for level in LAST:
+            same = dict.fromkeys({"null", *(a.replace for a in asked(r) if a.replace)}, LABELS)
+            for kind, x, named in (("v", X, {}), ("flow", X.float(), same), ("v", 0 * X, {})):
+                p = bind(r, level, kind, **named)(x, Step(level))
                 assert p.x0.isfinite().all()
                 assert p.eps.isfinite().all()
 
@@ -281,7 +321,7 @@ def trajectory(g: Guided) -> tuple[list[Prediction], int]:
 
 @law
 def per_sample_values_equal_the_loop(rule: Rule) -> None:
-    _equals_the_loop(spread(rule), (*LEVELS, *EACH))
+    _equals_the_loop(spread(rule), (LEVELS[1], LEVELS[3], *EACH))
 
 
 @law

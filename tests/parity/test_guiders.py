@@ -4,12 +4,14 @@ A guider combines what the network puts out, of whatever kind. So each is compar
 paper speaks of, where the numbers must be the same, and what happens on another is among the differences.
 """
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import Tensor
 
 from lodestar.core import KINDS, Kind, Level, Step, convert
-from lodestar.guidance import CFG, Rescale, Rule, View, guide
+from lodestar.guidance import CFG, Interval, Rescale, Rule, View, guide
 from lodestar.guidance.rules.combine.apg import APG
 from lodestar.guidance.rules.combine.cfgzero import CFGZero
 from lodestar.guidance.rules.combine.mambo import Mambo
@@ -294,3 +296,22 @@ def test_their_interval_is_of_steps() -> None:
     guider = guiders.ClassifierFreeGuidance(4.0, start=0.2, stop=0.8)
     found = [torch.equal(theirs(guider, step=step), COND) for step in range(STEPS)]
     assert found == [True] * 2 + [False] * 6 + [True] * 2
+
+
+def test_their_cutoff_leaves_the_condition_of_the_last_sample_to_all() -> None:
+    """And the scale of a pipeline at 0, which there means the conditional. Ours stops to ask the null, and each sample
+    keeps its own condition, and its own interval."""
+    pipeline = SimpleNamespace(num_timesteps=STEPS, _guidance_scale=4.0)
+    embeds = torch.tensor([[0.0], [0.0], [1.0], [2.0]])  # the nulls, and the conditions of two samples
+    cut = pytest.importorskip("diffusers.callbacks").SDCFGCutoffCallback(cutoff_step_ratio=0.4)
+    assert cut(pipeline, 4, None, {"prompt_embeds": embeds})["prompt_embeds"].tolist() == [[2.0]]
+    assert pipeline._guidance_scale == 0
+    asked: list[list[float]] = []
+
+    def network(x: Tensor, level: Level, condition: Tensor) -> Tensor:
+        asked.append(condition[:, 0].tolist())
+        return x
+
+    for hi in (0.0, [0.0, 9.0]):
+        guide(Interval(CFG(4), lo=0, hi=hi), network, embeds[2:], kind="v", named={"null": embeds[:1]})(X[:2], Step(VP))
+    assert [sorted(each) for each in asked] == [[1, 2], [0, 1, 2]]

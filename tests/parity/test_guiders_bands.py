@@ -100,6 +100,18 @@ def test_their_fdg_fails_where_a_band_is_not_guided(scales: list[float]) -> None
     assert (ours(FDG(scales), "x0") - theirs(near[::-1])).abs().max() < 1e-3
 
 
+@pytest.mark.parametrize("start", [[0.5, 0.0], [0.0, 0.5]])
+def test_their_fdg_fails_where_a_band_is_outside_of_its_window(start: list[float]) -> None:
+    """The same mistake. Ours has intervals of noise around a rule, and so one for each band as the sum of two rules."""
+    guider = bands.FrequencyDecoupledGuidance(guidance_scales=[10.0, 5.0], start=start)
+    guider.set_state(3, 10, None)
+    with pytest.raises((UnboundLocalError, RuntimeError)):
+        guider.forward(COND, NULL)
+    low, high = ("lo=0, hi=inf" if begun == 0 else "lo=0, hi=1e-3" for begun in start[::-1])
+    each = parse(f"plus(interval(fdg([5, 1]), {low}), other=interval(fdg([1, 10]), {high}))")
+    agree(ours(each, "x0"), ours(FDG([1, 10] if start[0] == 0 else [5, 1]), "x0"))
+
+
 @pytest.mark.parametrize("shape", [(6, 6), (12, 10), (7, 5), (5, 8)])
 def test_their_fdg_gives_no_image_of_the_same_size_back_where_kornia_pads(shape: tuple[int, int]) -> None:
     """Sides that are no powers of two: it is not cropped, or fails on odd sides, by the version of kornia."""

@@ -3,9 +3,10 @@
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from lodestar.core import KINDS, Kind, Step, convert
-from lodestar.guidance import CFG, Rule, View
+from lodestar.guidance import CFG, Interval, Rule, View
 from lodestar.guidance.rules.subtract.pag import PAG
 from lodestar.guidance.rules.subtract.seg import SEG
 from lodestar.guidance.rules.subtract.slg import SLG
@@ -100,6 +101,36 @@ def test_their_window_leaves_out_the_first_step(name: str) -> None:
     cfg = NULL + 4 * (COND - NULL)
     agree(cfg, theirs(guider, COND, NULL, CHANGED, step=0))
     differ(cfg, theirs(guider, COND, NULL, CHANGED, step=1))
+
+
+@each
+def test_their_strength_changes_its_meaning_where_cfg_is_outside_of_its_window(name: str) -> None:
+    """Inside it is added to CFG, outside it is a scale from the changed network. Ours is one pull in both."""
+    guider = THEIRS[name](4.0, 2.8)
+    guider._stop = 0.5  # type: ignore[attr-defined]
+    agree(ours(OURS[name](CFG(4), 2.8), "eps"), theirs(guider, COND, NULL, CHANGED, step=3))
+    outside = OURS[name](Interval(CFG(4), lo=0, hi=1e-3), 2.8)
+    agree(ours(outside, "eps"), COND + 2.8 * (COND - CHANGED))
+    agree(theirs(guider, COND, None, CHANGED, step=7), COND + 1.8 * (COND - CHANGED))
+
+
+def test_their_pag_is_plain_attention_where_queries_and_values_differ_in_number() -> None:
+    """Without a word, and the third forward is paid for. Ours changes attention of a picture to itself, whose are as
+    many, and says so where there is none (networks/hooks.py)."""
+    mode = pytest.importorskip("diffusers.hooks.layer_skip").AttentionScoreSkipFunctionMode
+    q, k, v = torch.randn(3, 1, 2, 4, 8, generator=torch.Generator().manual_seed(0))
+    with mode():
+        assert torch.equal(F.scaled_dot_product_attention(q, k, v), v)
+        few = F.scaled_dot_product_attention(q[:, :, :3], k, v)
+    assert torch.equal(few, F.scaled_dot_product_attention(q[:, :, :3], k, v))
+
+
+def test_their_pag_does_not_know_the_joint_attention_of_stable_diffusion_3() -> None:
+    """Ours is the network's own affair, by a method hooked(name)."""
+    registry = pytest.importorskip("diffusers.hooks._helpers").AttentionProcessorRegistry
+    processor = pytest.importorskip("diffusers.models.attention_processor").JointAttnProcessor2_0
+    with pytest.raises(ValueError, match=r"JointAttnProcessor2_0.* not registered"):
+        registry.get(processor)
 
 
 def test_their_seg_changes_nothing() -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..samplers import Sampler
 
 Scales = Annotated[tuple[float, ...], arg(metavar="FLOAT ...")]
+SCALES = (1.0, 2.0, 4.0)  # the columns of a rule that has one
 Samplers = Annotated[tuple[str, ...], arg(metavar="SAMPLER ...")]
 
 
@@ -29,7 +30,7 @@ class Figure(Command):
     """Draw what guidance is said to aim at, and what it really draws, on data whose truth is known exactly."""
 
     what: Positional[Literal["mixture"]] = "mixture"  # three Gaussians at the corners of a triangle, a class each
-    scales: Scales = (1.0, 2.0, 4.0)  # of cfg or of the rule in --guidance, a column each
+    scales: Scales | None = None  # of the rule in --guidance, a column each; by default 1 2 4, if it has a scale
     guidance: str = "cfg"  # a rule, as "interval(cfg(4), lo=.28, hi=5.4)"; --scales replaces its scale
     samplers: Samplers = ("ancestral", "ddim")  # a row each, as "ancestral(noise_mix=0.2)"
     denoiser: str = "exact"  # or one that is wrong: "blurred(width=.3)", "undertrained(share=.3)"
@@ -44,9 +45,9 @@ class Figure(Command):
         from ..expression import parse_call
         from ..guidance import parse
 
-        self._asked()
+        scales = tuple(scale for scale, _ in self._asked().rules if scale is not None) or None
         denoiser, weak = (str(parse_call(text)) for text in (self.denoiser, self.weak))
-        return replace(self, guidance=str(parse(self.guidance)), denoiser=denoiser, weak=weak)
+        return replace(self, guidance=str(parse(self.guidance)), scales=scales, denoiser=denoiser, weak=weak)
 
     def run(self) -> dict[str, object]:
         from ..figure import drawing
@@ -68,18 +69,26 @@ class Figure(Command):
         from ..figure.mixture import denoiser, learnt, triangle
         from ..request import whole
         from ..samplers import sampler
-        from .scales import at_scale
 
         for name in ("n", "steps", *(["threads"] if self.threads is not None else [])):
             whole(f"--{name}", getattr(self, name))
         for name in ("scales", "samplers"):
-            if not getattr(self, name):
+            if getattr(self, name) == ():
                 raise UsageError(f"--{name} is empty: give at least one")
         mixture = triangle()
-        rules = [(scale, at_scale(self.guidance, scale)) for scale in self.scales]
         learnt(weak := denoiser(self.weak, mixture))
         network, samplers = denoiser(self.denoiser, mixture), {name: sampler(name) for name in self.samplers}
-        return Asked(mixture, network, weak, rules, samplers)
+        return Asked(mixture, network, weak, self._rules(), samplers)
+
+    def _rules(self) -> list[tuple[float | None, Rule]]:
+        """The rule at each scale; where it has none and nobody asks for any, as it is written."""
+        from ..guidance import parse
+        from .scales import at_scale, scaled
+
+        rule = parse(self.guidance)
+        if self.scales is None and scaled(rule, 1.0) is None:
+            return [(None, rule)]
+        return [(scale, at_scale(self.guidance, scale)) for scale in self.scales or SCALES]
 
     def _panels(self, asked: Asked) -> list[Panel]:
         """Sampler by sampler, at each scale."""
@@ -108,7 +117,7 @@ class Asked:
     mixture: GaussianMixture
     network: Denoiser
     weak: Denoiser
-    rules: list[tuple[float, Rule]]  # by scale
+    rules: list[tuple[float | None, Rule]]  # by scale
     samplers: Mapping[str, Sampler]
 
 
@@ -117,7 +126,7 @@ def _print(panels: Sequence[Panel]) -> None:
     heads.append("evaluations/sample")
     rows = []
     for p in panels:
-        scale = [f"{p.aim.scale:g}", f"{p.aim.scale - 1:g}"]
+        scale = ["-", "-"] if p.aim.scale is None else [f"{p.aim.scale:g}", f"{p.aim.scale - 1:g}"]
         apart = [*_shown(p.to_target), f"{p.aim.floor:.4f}", *_shown(p.to_conditional)]
         rows.append([p.sampler, *scale, *apart, f"{p.evaluations:g}"])
     show.table(heads, rows, right=heads[1:])
@@ -134,7 +143,7 @@ def _entry(panel: Panel) -> dict[str, object]:
         "sampler": panel.sampler,
         "guidance": str(panel.aim.rule),
         "scale": panel.aim.scale,
-        "w": panel.aim.scale - 1,
+        "w": None if panel.aim.scale is None else panel.aim.scale - 1,
         "to_target": _distance(panel.to_target),
         "to_conditional": _distance(panel.to_conditional),
         "exact_samples": panel.aim.floor,

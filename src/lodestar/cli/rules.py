@@ -6,8 +6,12 @@ import inspect
 import sys
 from collections.abc import Callable
 from dataclasses import MISSING, Field, dataclass, fields
+from math import isfinite
 from typing import Any
 
+from tyro.conf import Positional
+
+from ..errors import unknown
 from ..expression import show
 from .command import Command
 from .config import to_json
@@ -18,7 +22,26 @@ from .show import table
 class Rules(Command):
     """List the guidance rules, their schedules, the samplers and the grids of levels, with fields and sources."""
 
+    rule: Positional[str | None] = None  # tell all of this one
+
+    def resolved(self) -> Rules:
+        from ..guidance import RULES
+
+        if self.rule is not None and self.rule not in RULES:
+            raise unknown("rule", self.rule, RULES)
+        return self
+
     def run(self) -> dict[str, object]:
+        found = self._all() if self.resolved().rule is None else self._one(str(self.rule))
+        return {"config": to_json(self), **_typed(found)}
+
+    def _one(self, name: str) -> dict[str, object]:
+        from .entry import entry, tell
+
+        tell(found := entry(name))
+        return {"rule": found}
+
+    def _all(self) -> dict[str, object]:
         from ..guidance import RULES
         from ..guidance.schedules import SHAPES
         from ..process import GRIDS
@@ -38,16 +61,17 @@ class Rules(Command):
         table(("sampler", "source"), [(_written(s), s["source"]) for s in samplers])
         print()
         table(("grid", "what it is"), [(_written(g), g["about"]) for g in grids])
-        found = {"rules": rules, "schedules": shapes, "samplers": samplers, "grids": grids}
-        return {"config": to_json(self), **_typed(found)}
+        return {"rules": rules, "schedules": shapes, "samplers": samplers, "grids": grids}
 
 
 def _typed(value: Any) -> Any:
-    """The same for JSON: a rule or a schedule as it is typed."""
+    """The same for JSON: a rule, a schedule or a number without end as it is typed."""
     if isinstance(value, dict):
         return {name: _typed(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
         return [_typed(each) for each in value]
+    if isinstance(value, float) and not isfinite(value):
+        return show(value)
     return value if value is None or isinstance(value, str | int | float) else str(value)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 INCHES, DPI = 2.9, 110  # of a panel's side, and of the picture
 PIXELS = 160  # of a density, along each axis
+CHARACTERS = 42  # of a title above a panel, a line
 SHOWN = 1500  # points of each class at most
 COLOURS = ((0.84, 0.15, 0.16), (0.12, 0.47, 0.71), (0.17, 0.63, 0.17))  # of the classes
 HALF, MOST = 0.5, 0.95  # the shares of the target inside its two lines
@@ -60,7 +62,8 @@ def _target(place: Axes, aim: Aim, view: Grid) -> None:
     for density, colour in zip(_densities(aim, view), COLOURS, strict=True):
         ink -= (density / density.max())[..., None] * (1 - torch.tensor(colour, dtype=torch.float64))
     place.imshow(ink.clamp(0, 1).numpy(), origin="lower", extent=_extent(view), interpolation="bilinear")
-    place.set_title(f"{aim.rule}   (w = {aim.scale - 1:g})", fontsize=10)
+    w = "" if aim.scale is None else f"   (w = {aim.scale - 1:g})"
+    place.set_title(fill(f"{aim.rule}{w}", CHARACTERS), fontsize=10)
     _bare(place, view)
 
 

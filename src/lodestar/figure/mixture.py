@@ -4,8 +4,10 @@ Three Gaussians at the corners of a triangle, a class each; the figure has the t
 p(x | c)^scale p(x)^(1 - scale) at growing scale. Those are what guidance is said to aim at. Here samplers that follow a
 rule stand beside them, with the distance between the two. Neither the paper's scales nor its spread are printed: ours.
 
-Any rule with a scale can be drawn: a second, weak denoiser stands in for whatever lesser prediction it asks for, be it
-another network's, another head's or that of a network with a change inside, and gradients are the exact classifier's.
+Any rule can be drawn. A second, weak denoiser stands in for whatever lesser prediction it asks for, be it another
+network's, another head's or that of a network with a change inside, and gradients are the exact classifier's. Another
+condition is the next class, and so is the image of a rule for a text and an image. A point is a picture of two pixels,
+for rules that are for pictures. A rule without a scale is said to aim at the conditional itself.
 """
 
 from __future__ import annotations
@@ -18,16 +20,19 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from ..conditions import Label
-from ..core import Denoise, Level, Noise, Prediction, Process, Step, generator
+from ..conditions import Joint, Label
+from ..core import Denoise, Level, Noise, Prediction, Process, generator
 from ..errors import UsageError, unknown
 from ..expression import parse_call
-from ..guidance import Ask, Guided, Rule, guide
+from ..guidance import Guided, Rule, guide
+from ..guidance.rule import asks_of
 from ..oracle import WRONG, Distance, GaussianMixture, Tilted, distance, own_fields, sliced_w1
 from ..process import Cosine, levels
 from ..samplers import Sampler
 
 CLASSES = 3
+PICTURE = (1, 1, 2)  # a point, as C, H, W
+DENSITIES = ("classifier", "clip")  # the gradients that are of log densities; all others are of losses
 STD = 0.5  # of each Gaussian; the corners are at distance 1 from the middle
 FLOORS = 8  # how often the targets are drawn again to see what exact samples show
 PATH = Cosine()  # the paper's process
@@ -44,7 +49,7 @@ class Aim:
     """What a rule aims at, by class, in exact samples."""
 
     rule: Rule
-    scale: float  # of the rule
+    scale: float | None  # of the rule; None: it has none
     targets: Sequence[Tilted]  # [C]
     points: Tensor  # [C, n, 2] of the targets
     true: Tensor  # [C, n, 2] of the conditionals
@@ -94,18 +99,19 @@ def learnt(weak: Denoiser) -> GaussianMixture:
 
 
 def aim(
-    mixture: GaussianMixture, rule: Rule, scale: float, n: int, seed: int, weak: GaussianMixture | None = None
+    mixture: GaussianMixture, rule: Rule, scale: float | None, n: int, seed: int, weak: GaussianMixture | None = None
 ) -> Aim:
-    """What a rule of this scale is said to aim at, in n samples of each class.
+    """What a rule of this scale is said to aim at, in n samples of each class; without a scale, at the conditional.
 
     It is away from all classes, or from the next one where the rule asks for another condition, as `negative` does, or
     from the same one of the weak mixture where it asks for another network or head, as `auto` does.
     """
-    asks = _asks(rule)
+    asks = asks_of(rule, _SEEN)
     lesser = weak if any((a.net, a.head) != ("main", "main") for a in asks) else None
     next_one = any(a.replace for a in asks)
     away = [c if lesser is not None else (c + 1) % CLASSES if next_one else -1 for c in range(CLASSES)]
-    targets = [Tilted(mixture, c, scale, away[c], lesser) for c in range(CLASSES)]
+    tilt = 1.0 if scale is None else scale
+    targets = [Tilted(mixture, c, tilt, away[c], lesser) for c in range(CLASSES)]
     points, *others = (_exact(targets, n, seed, k) for k in range(1 + FLOORS))
     floor = sum(float(sliced_w1(a, b)) for each in others for a, b in zip(points, each, strict=True)) / CLASSES / FLOORS
     labels = torch.arange(CLASSES).repeat_interleave(n)
@@ -123,7 +129,7 @@ def panel(
     """
     n = aim.points.shape[1]
     labels = Label(torch.arange(CLASSES).repeat_interleave(n))
-    guided = _bound(aim, network, weak, labels)
+    guided = bound(aim.rule, aim.targets[0].mixture, network, weak, labels)
     points = _sampled(guided, sampler, steps, Together(range(seed, seed + len(labels)))).reshape(CLASSES, n, 2)
     to_target, to_conditional = (_apart(points, exact, seed) for exact in (aim.points, aim.true))
     return Panel(name, aim, points, guided.evaluations / len(labels), to_target, to_conditional)
@@ -146,44 +152,54 @@ class Offered:
     heads: frozenset[str]
     process: Process = PATH
 
-    def __call__(self, x: Tensor, level: Level, condition: Label) -> dict[str, Prediction]:
-        others = {head: self.weak(x, level, condition) for head in self.heads}
-        return {**others, "main": self.main(x, level, condition)}
+    def __call__(self, x: Tensor, level: Level, condition: Label | Joint) -> dict[str, Prediction]:
+        label = _meant(condition)
+        others = {head: self.weak(x, level, label) for head in self.heads}
+        return {**others, "main": self.main(x, level, label)}
 
     def hooked(self, name: str) -> Offered:
         return replace(self, main=self.weak)
 
 
-def _bound(aim: Aim, network: Denoiser, weak: Denoiser | None, labels: Label) -> Guided:
-    """The rule with all that it asks for by name: other classes, the weak denoiser, the exact classifier."""
-    asks, mixture = _asks(aim.rule), aim.targets[0].mixture
-    offered = network if weak is None else Offered(network, weak, frozenset(a.head for a in asks) - {"main"})
+def _meant(condition: Label | Joint) -> Label:
+    """The class of a joint condition: that of its text, and without one that of its image."""
+    if isinstance(condition, Label):
+        return condition
+    text, image = (condition.parts[name].index for name in ("text", "image"))  # type: ignore[attr-defined]
+    return Label(torch.where(text < 0, image, text))
 
-    def log_p(x: Tensor, level: Level, condition: Label) -> Tensor:
-        return mixture.log_density(x, level, condition.index) - mixture.log_density(x, level)
+
+def bound(rule: Rule, mixture: GaussianMixture, network: Denoiser, weak: Denoiser | None, labels: Label) -> Guided:
+    """The rule with all that it asks for by name: other classes, the weak denoiser, the mixture's exact classifier."""
+    asks = asks_of(rule, _SEEN)
+    offered = network if weak is None else Offered(network, weak, frozenset(a.head for a in asks) - {"main"})
+    other = Label((labels.index + 1) % (int(mixture.classes.max()) + 1))
+    parts = any(isinstance(a.drop, frozenset) for a in asks)
+
+    def log_p(x: Tensor, level: Level, condition: Label | Joint) -> Tensor:
+        return mixture.log_density(x, level, _meant(condition).index) - mixture.log_density(x, level)
+
+    def loss(*told: Any) -> Tensor:
+        return -log_p(*told)
 
     return guide(
-        aim.rule,
+        rule,
         offered,
-        labels,
-        named=dict.fromkeys({a.replace for a in asks if a.replace}, Label((labels.index + 1) % CLASSES)),
+        Joint({"text": labels, "image": other}) if parts else labels,
+        named=dict.fromkeys({a.replace for a in asks if a.replace}, other),
         nets={} if weak is None else dict.fromkeys({a.net for a in asks} - {"main"}, weak),
-        gradients=dict.fromkeys({a.gradient for a in asks if a.gradient}, log_p),
+        gradients={a.gradient: log_p if a.gradient in DENSITIES else loss for a in asks if a.gradient},
     )
 
 
-def _asks(rule: Rule) -> list[Ask]:
-    """All that the rule asks for on its way."""
-    grid = levels(PATH, 8)
-    steps = [Step(level, i, len(grid) - 1) for i, level in enumerate(grid[:-1])]
-    return [ask for at in steps for ask in rule.begin().asks(at).values()]
+_SEEN = levels(PATH, 8)  # where it is looked what a rule asks for
 
 
 def _sampled(denoise: Denoise, sampler: Sampler, steps: int, noise: Noise) -> Tensor:
     """[B, 2], on the paper's own process and grid."""
     grid = levels(PATH, steps)
-    x = grid[0].sigma * noise.normal(-1, 0, (2,)).double()
-    return sampler(denoise, x, grid, noise=noise)
+    x = grid[0].sigma * noise.normal(-1, 0, PICTURE).double()
+    return sampler(denoise, x, grid, noise=noise).flatten(1)
 
 
 _TARGET, _TRUE, _RESAMPLED = range(3)  # what is drawn at random besides the samplers' noise

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, is_dataclass, replace
-from math import inf, isfinite, isnan
+from math import inf, isfinite
 from numbers import Real
 from typing import Any, TypeAlias, TypeVar
 
@@ -18,6 +18,7 @@ from torch import Tensor
 from ..errors import UsageError
 
 Number: TypeAlias = float | Sequence[float] | Tensor
+Range: TypeAlias = tuple[float, float]  # both ends are in it
 R = TypeVar("R")
 
 
@@ -27,36 +28,38 @@ class PerSample(tuple[float, ...]):
     __slots__ = ()
 
 
-def settle(rule: object, name: str, least: float = -inf, most: float = inf, finite: bool = True) -> None:
-    """Check the field of this name and store it as a float or a PerSample. For `__post_init__`.
+def settle(owner: object, *names: str) -> None:
+    """Check the fields of these names and store each as a float or a PerSample. For `__post_init__`.
 
-    Raises UsageError for what is no number, nan, infinite (where `finite`), or outside [least, most].
+    Raises UsageError for what is no number, nan, or outside of the field's range in the owner's `ranges`, whose ends
+    are in it; without a range, for what is infinite.
     """
-    value = number(name, getattr(rule, name), finite)
-    for each in value if isinstance(value, PerSample) else (value,):
-        if not least <= each <= most:
-            raise UsageError(f"{name} must lie in [{least:g}, {most:g}], got {each:g}")
-    object.__setattr__(rule, name, value)  # the dataclass is frozen, and this is still its birth
+    for name in names:
+        value = number(name, getattr(owner, name), getattr(owner, "ranges", {}).get(name))
+        object.__setattr__(owner, name, value)  # the dataclass is frozen, and this is still its birth
 
 
-def number(name: str, value: object, finite: bool = True) -> float | PerSample:
-    """The value as a float or a PerSample, or a UsageError that calls it by this name."""
+def number(name: str, value: object, within: Range | None = None) -> float | PerSample:
+    """The value as a float or a PerSample, or a UsageError that calls it by this name; None: any finite number."""
     if isinstance(value, Tensor):
         value = _listed(name, value)
     if not isinstance(value, list | tuple):
-        return _float(name, value, finite)
+        return _float(name, value, within)
     if not value:
         raise UsageError(f"{name} must be a number, or one for each sample, got an empty list")
-    return PerSample(_float(name, each, finite) for each in value)
+    return PerSample(_float(name, each, within) for each in value)
 
 
-def _float(name: str, value: object, finite: bool) -> float:
+def _float(name: str, value: object, within: Range | None) -> float:
+    least, most = within or (-inf, inf)
+    must = "be finite" if within is None else f"lie in [{least:g}, {most:g}]"
     if isinstance(value, bool) or not isinstance(value, Real):
         shown = repr(value) if isinstance(value, str) else str(value)
-        raise UsageError(f"{name} must be finite, got {shown} (give a number, or one for each sample)")
-    if isnan(value) or (finite and not isfinite(value)):
-        raise UsageError(f"{name} must be finite, got {float(value)}")
-    return float(value)
+        raise UsageError(f"{name} must {must}, got {shown} (give a number, or one for each sample)")
+    found = float(value)
+    if not least <= found <= most or (within is None and not isfinite(found)):
+        raise UsageError(f"{name} must {must}, got {found:g}")
+    return found
 
 
 def _listed(name: str, tensor: Tensor) -> object:

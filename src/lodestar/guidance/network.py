@@ -56,7 +56,8 @@ class Network:
         outs = out if isinstance(out, Mapping) else {"main": out}
         for head in heads:
             if head not in outs:
-                raise unknown("head of the network", head, outs)
+                mend = f"train one with it, and return both by name (there are {', '.join(outs)})"
+                raise UsageError(f"this guidance needs a network with the head '{head}': {mend}")
         return {head: self._read(outs[head], x, level, grad) for head in heads}
 
     def told(self, function: Callable[..., Any], x: Tensor, level: Level, context: Any) -> Any:

@@ -21,9 +21,9 @@ rule's choice of space, as in `convert("x0", view["other"].x0, view.x, at.level)
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Protocol, TypeAlias, TypeVar, dataclass_transform
+from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar, dataclass_transform
 
 from torch import Tensor
 
@@ -54,6 +54,7 @@ class Ask:
     head: str = "main"  # the output of this name, of a network that has several
     grad: bool = field(default=False, compare=False)  # x0 can be pulled back to x: `View.pull`
     gradient: str | None = None  # not a prediction but the gradient of the function of this name: `View.gradient`
+    ranges: ClassVar = {"level": (1e-6, 1e12)}
 
     def __post_init__(self) -> None:
         if not isinstance(self.drop, bool | frozenset):
@@ -61,7 +62,7 @@ class Ask:
                 raise UsageError(f"drop takes True or a set of names such as {{'text'}}, got {self.drop!r}")
             object.__setattr__(self, "drop", frozenset(self.drop))
         if not isinstance(self.level, float) or self.level != 1:  # asks are made often, and seldom with a level
-            settle(self, "level", least=1e-6)
+            settle(self, "level")
 
 
 Asks: TypeAlias = Mapping[str, Ask]
@@ -172,6 +173,12 @@ def check_rule(name: str, value: object) -> None:
     """Raise UsageError unless what is called so is a rule."""
     if isinstance(value, type) or not (hasattr(value, "asks") and callable(value)):
         raise UsageError(f"{name} must be a rule such as cfg(4), got {value!r}")
+
+
+def asks_of(rule: Rule, levels: Sequence[Level]) -> list[Ask]:
+    """All that a rule asks for on its way over these levels."""
+    steps = [Step(level, i, len(levels) - 1) for i, level in enumerate(levels[:-1])]
+    return [ask for at in steps for ask in rule.begin().asks(at).values()]
 
 
 def union(*several: Asks) -> dict[str, Ask]:

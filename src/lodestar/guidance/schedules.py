@@ -35,7 +35,7 @@ from torch import Tensor
 
 from ..core import Level
 from ..errors import UsageError
-from .fields import Number, number, settle, values
+from .fields import Number, Range, number, settle, values
 from .rule import listed
 
 S = TypeVar("S", bound="type[Shape]")
@@ -45,11 +45,10 @@ S = TypeVar("S", bound="type[Shape]")
 class Shape:
     """A weight over the noise level. What is like it, a function of a level, will do where one is asked for."""
 
-    ranges: ClassVar[dict[str, tuple[float, float]]] = {}  # of the fields that have one
+    ranges: ClassVar[dict[str, Range]] = {}  # of the fields that have one
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            settle(self, field.name, *self.ranges.get(field.name, ()))
+        settle(self, *(field.name for field in fields(self)))
 
     @abstractmethod
     def __call__(self, level: Level) -> Tensor:
@@ -92,10 +91,10 @@ class Interval(Shape):
 
     lo: Number = 0.28  # sigma/alpha, outside; the paper's interval for SD-XL
     hi: Number = 5.42  # sigma/alpha, inside; inf: from pure noise on
+    ranges: ClassVar = {"hi": (-math.inf, math.inf)}
 
     def __post_init__(self) -> None:
-        settle(self, "lo")
-        settle(self, "hi", finite=False)
+        super().__post_init__()
         if (values(self.lo) > values(self.hi)).any():
             raise UsageError(f"lo must be at most hi, got lo={self.lo} and hi={self.hi}")
 

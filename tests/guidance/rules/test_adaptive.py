@@ -202,7 +202,7 @@ def test_nothing_is_asked_for_the_sake_of_comparing():
     ("text", "message"),
     [
         ("adaptive(cfg, threshold=-2)", "threshold must lie in [-1, inf], got -2"),
-        ("adaptive(cfg, threshold=inf)", "threshold must be finite, got inf"),
+        ("adaptive(cfg, threshold=nan)", "threshold must lie in [-1, inf], got nan"),
         ('adaptive(cfg, space="x")', "unknown space 'x': did you mean 'x0'?"),
         ("adaptive(cfg, space=3)", "unknown space '3': there are eps, flow, v, x0"),
     ],

@@ -41,5 +41,5 @@ def test_beside_cfg_it_costs_two(x, condition, at):
 
 
 def test_a_network_without_an_inner_head(net, x, condition, at):
-    with pytest.raises(UsageError, match="unknown head of the network 'inner'"):
+    with pytest.raises(UsageError, match="needs a network with the head 'inner'"):
         guide(Internal(), net, condition, kind="x0")(x, at(1.0))

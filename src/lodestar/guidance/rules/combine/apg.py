@@ -16,7 +16,7 @@ corrector (Heun's second evaluation) reads the sum, as the next step will at tha
 
 from __future__ import annotations
 
-from dataclasses import field, replace
+from math import inf
 from typing import ClassVar
 
 import torch
@@ -25,30 +25,23 @@ from torch import Tensor
 from ....core import Prediction, Step, per_sample
 from ...fields import Number, settle, values, weight
 from ...ops import along, asked, norm, shift
-from ...rule import ALL, Ask, Asks, Rule, View, rule
+from ...rule import ALL, Ask, Asks, View, rule
+from ..remembering import Remembering
 
 
 @rule
-class APG(Rule):
+class APG(Remembering):
     """Guidance across the conditional, bounded, with reverse momentum."""
 
     scale: Number = 4.0  # the paper's for EDM2
-    momentum: Number = -0.75  # in [-1, 1]; the paper's beta, below 0; this and r as the ports of Alg. 1 have them
+    momentum: Number = -0.75  # the paper's beta, below 0; this and r as the ports of Alg. 1 have them
     r: Number = 2.5  # the longest d; 0: any
     eta: Number = 0.0  # how much of what is along cond; the paper's, in every experiment
-    past: list[Tensor] | None = field(default=None, init=False, repr=False, compare=False)  # the sum, once begun
+    ranges: ClassVar = {"momentum": (-1, 1), "r": (0, inf)}
     neutral: ClassVar = {"scale": 1.0}
 
     def __post_init__(self) -> None:
-        settle(self, "scale")
-        settle(self, "momentum", least=-1, most=1)
-        settle(self, "r", least=0)
-        settle(self, "eta")
-
-    def begin(self) -> Rule:
-        running = replace(self)
-        object.__setattr__(running, "past", [])
-        return running
+        settle(self, "scale", "momentum", "r", "eta")
 
     def asks(self, at: Step) -> Asks:
         return {"cond": Ask(), "null": Ask(drop=ALL, rows=values(self.scale) != 1)}

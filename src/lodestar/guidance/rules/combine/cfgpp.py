@@ -3,7 +3,8 @@
     x0 = null.x0 + mix (cond.x0 - null.x0),   eps = null.eps
 
 so that DDIM denoises with guidance and renoises without. The pair is off x on purpose: alpha x0 + sigma eps is not x.
-mix 0: the null, exactly. No mix is the conditional. Cost: 2 network rows.
+mix 0: the null, exactly. No mix is the conditional. Space: x0 and eps, each with its own; linear, so the same for
+every network. Cost: 2 network rows.
 
 A step of DDIM is one of classifier-free guidance at scale mix / (1 - e^{(lam - lam') / 2}), lam' the next level's: the
 shorter the steps, the more it guides. So a mix belongs to a number of steps, and more steps do not converge.
@@ -28,14 +29,15 @@ from ...rule import ALL, Ask, Asks, Rule, View, rule
 class CFGPP(Rule):
     """Guidance that denoises with the condition and renoises without."""
 
-    mix: Number = 0.6  # in [0, 1]; the authors' for what takes a scale of 7.5 otherwise
+    mix: Number = 0.6  # the authors' for what takes a scale of 7.5 otherwise
+    ranges: ClassVar = {"mix": (0, 1)}
     exempt: ClassVar = {
         "neutral_is_the_base_exactly": "no mix is the conditional: at 1 the noise is still the null's",
         "consistent_with_x": "x0 is guided and eps is not: that is the rule",
     }
 
     def __post_init__(self) -> None:
-        settle(self, "mix", least=0, most=1)
+        settle(self, "mix")
 
     def asks(self, at: Step) -> Asks:
         return {"cond": Ask(rows=values(self.mix) != 0), "null": Ask(drop=ALL)}

@@ -17,6 +17,7 @@ steps by what comes after: they are for the other samplers. A floor takes the pl
 
 from __future__ import annotations
 
+from math import inf
 from typing import ClassVar
 
 import torch
@@ -34,12 +35,12 @@ class CFGZero(Rule):
 
     scale: Number = 4.0  # ours, as for cfg
     zero_steps: Number = 1.0  # the authors' for images
+    ranges: ClassVar = {"zero_steps": (0, inf)}
     neutral: ClassVar = {"scale": 1.0, "zero_steps": 0.0}
     exempt: ClassVar = {"cond_equal_to_null_changes_nothing": "the first step has no velocity, whatever is predicted"}
 
     def __post_init__(self) -> None:
-        settle(self, "scale")
-        settle(self, "zero_steps", least=0)
+        settle(self, "scale", "zero_steps")
 
     def still(self, at: Step) -> Tensor:
         """bool [] or [B]: is this one of the first steps?"""

@@ -29,14 +29,14 @@ from .threshold import BOUND
 class Dynamic(Wrapper):
     """A rule whose x0 is brought into the range of the data by its own percentile."""
 
-    percentile: Number = 0.995  # a share in [0, 1]; diffusers', lucidrains has 0.95
+    percentile: Number = 0.995  # a share; diffusers', lucidrains has 0.95
     floor: Number = 1.0  # the most in the data; of pixels, as the paper
+    ranges: ClassVar = {"percentile": (0, 1), "floor": (1e-6, 1e6)}
     exempt: ClassVar = {"cond_equal_to_null_changes_nothing": BOUND, "neutral_is_the_base_exactly": BOUND}
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        settle(self, "percentile", least=0, most=1)
-        settle(self, "floor", least=1e-6)
+        settle(self, "percentile", "floor")
 
     def asks(self, at: Step) -> Asks:
         return self.inner.asks(at)

@@ -43,8 +43,7 @@ class FDG(Rule):
 
     def __post_init__(self) -> None:
         if not isinstance(self.scales, list | tuple) or not self.scales:
-            got = " ".join(str(self.scales).split())
-            raise UsageError(f"scales must be a list from low to high frequency such as [5, 10], got {got}")
+            raise UsageError(f"scales must be a list from low to high frequency such as [5, 10], got {self.scales}")
         object.__setattr__(self, "scales", tuple(number("scales", scale) for scale in self.scales))
 
     def asks(self, at: Step) -> Asks:

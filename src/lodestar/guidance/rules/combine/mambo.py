@@ -12,6 +12,7 @@ is 0 and cond is not, r is beyond all bounds and the conditional is what is left
 
 from __future__ import annotations
 
+from math import inf
 from typing import ClassVar
 
 import torch
@@ -28,11 +29,11 @@ class Mambo(Rule):
 
     scale: Number = 10.0  # this and damping the authors', in diffusers
     damping: Number = 8.0  # the paper's alpha
+    ranges: ClassVar = {"damping": (0, inf)}
     neutral: ClassVar = {"scale": 1.0}
 
     def __post_init__(self) -> None:
-        settle(self, "scale")
-        settle(self, "damping", least=0)
+        settle(self, "scale", "damping")
 
     def asks(self, at: Step) -> Asks:
         return {"cond": Ask(), "null": Ask(drop=ALL, rows=values(self.scale) != 1)}

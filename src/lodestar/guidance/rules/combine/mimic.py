@@ -14,7 +14,7 @@ experiments, and its schedules of the two scales. Cost: that of the rule inside,
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -31,17 +31,16 @@ class Mimic(Wrapper):
     """A rule whose x0 has the range of guidance at a lower scale."""
 
     scale: Number = 7.0  # the extension's, as all below
-    percentile: Number = 1.0  # a share in [0, 1]; of x0's range, 1: all of it
-    phi: Number = 1.0  # in [0, 1]
-    measure: str = "ad"  # of the range: "ad", the largest deviation, or "std"
+    percentile: Number = 1.0  # a share of x0's range, 1: all of it
+    phi: Number = 1.0  # how much of it
+    measure: Literal["ad", "std"] = "ad"  # of the range: "ad", the largest deviation, or "std"
     channels: bool = True  # each on its own
+    ranges: ClassVar = {"percentile": (0, 1), "phi": (0, 1)}
     neutral: ClassVar = {"phi": 0.0}
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        settle(self, "scale")
-        settle(self, "percentile", least=0, most=1)
-        settle(self, "phi", least=0, most=1)
+        settle(self, "scale", "percentile", "phi")
         if self.measure not in ("ad", "std"):
             raise UsageError(f"measure must be ad or std, got {self.measure!r}")
         if not isinstance(self.channels, bool):

@@ -10,6 +10,8 @@ left as it is. Cost: that of the rule inside, and the conditional's row where it
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from ....core import Prediction, Step
 from ...fields import Number, settle, weight
 from ...ops import scale_v, std
@@ -20,11 +22,12 @@ from ...rule import Ask, Asks, View, Wrapper, rule, union
 class Rescale(Wrapper):
     """A rule whose v is brought back to the conditional one's standard deviation."""
 
-    phi: Number = 0.7  # in [0, 1]; the paper's
+    phi: Number = 0.7  # how much of it; the paper's
+    ranges: ClassVar = {"phi": (0, 1)}
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        settle(self, "phi", least=0, most=1)
+        settle(self, "phi")
 
     def asks(self, at: Step) -> Asks:
         return union(self.inner.asks(at), {"cond": Ask()})

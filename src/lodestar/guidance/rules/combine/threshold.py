@@ -30,13 +30,13 @@ class Threshold(Wrapper):
 
     lo: Number = -1.0  # the least in the data; of pixels, as the paper
     hi: Number = 1.0  # the most
+    ranges: ClassVar = {"lo": (-inf, inf), "hi": (-inf, inf)}
     neutral: ClassVar = {"lo": -inf, "hi": inf}
     exempt: ClassVar = {"cond_equal_to_null_changes_nothing": BOUND}
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        settle(self, "lo", finite=False)
-        settle(self, "hi", finite=False)
+        settle(self, "lo", "hi")
         if (values(self.lo) > values(self.hi)).any():
             raise UsageError(f"lo must be at most hi, got lo={self.lo} and hi={self.hi}")
 

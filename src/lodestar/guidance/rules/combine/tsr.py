@@ -25,15 +25,15 @@ from ...rule import Asks, View, Wrapper, rule
 class TSR(Wrapper):
     """A rule at another temperature of sampling."""
 
-    k: Number = 0.95  # inverse temperature, above 0; of ComfyUI's node
+    k: Number = 0.95  # inverse temperature; of ComfyUI's node
     spread: Number = 1.0  # s: the local standard deviation of the data, in its own units; the same node's
+    ranges: ClassVar = {"k": (1e-6, 1e6), "spread": (1e-6, 1e6)}
     neutral: ClassVar = {"k": 1.0}
     exempt: ClassVar = {"cond_equal_to_null_changes_nothing": "it changes every prediction, guided or not"}
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        settle(self, "k", least=1e-6)
-        settle(self, "spread", least=1e-6)
+        settle(self, "k", "spread")
 
     def asks(self, at: Step) -> Asks:
         return self.inner.asks(at)

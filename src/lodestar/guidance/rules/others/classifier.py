@@ -23,7 +23,7 @@ the inner rule as it is. Cost: that of the rule inside, and a row of the classif
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from torch import Tensor
 
@@ -41,7 +41,7 @@ class Classifier(Wrapper):
     """A rule pushed by a classifier that knows the noise."""
 
     strength: Number = 1.0  # the authors' for their conditional model of 256 x 256
-    form: str = "score"  # or "mean"
+    form: Literal["score", "mean"] = "score"
     named: ClassVar = "classifier"  # the log density
     neutral: ClassVar = {"strength": 0.0}
     exempt: ClassVar = {"cond_equal_to_null_changes_nothing": ANOTHER}

@@ -3,8 +3,8 @@
     g = grad by x of the log density named "clip", for GLIDE's CLIP    exp(logit_scale) <image(x; level), text>
 
 with both features of length 1 (openai/glide-text2im, clip/model_creation.py). All else is as in `classifier`, form
-included: GLIDE moves the mean as Alg. 1 does, with g at x. strength 0: the inner rule, exactly. Cost: that of the rule
-inside, and a row of CLIP, forward and back.
+included: GLIDE moves the mean as Alg. 1 does, with g at x. strength 0: the inner rule, exactly. Space: the score's,
+that is eps. Cost: that of the rule inside, and a row of CLIP, forward and back.
 
 The rule holds the strength alone. What is near to what is the density's affair, which is told x, the level and the
 condition: `lodestar.gradients.similarity` makes one of an image encoder and text features, or, for "more red", of the

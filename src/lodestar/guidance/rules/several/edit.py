@@ -28,8 +28,7 @@ class Edit(Rule):
     neutral: ClassVar = {"text": 1.0, "image": 1.0}
 
     def __post_init__(self) -> None:
-        settle(self, "text")
-        settle(self, "image")
+        settle(self, "text", "image")
 
     def asks(self, at: Step) -> Asks:
         text, image = values(self.text), values(self.image)

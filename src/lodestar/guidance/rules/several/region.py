@@ -15,6 +15,7 @@ rule asks, once.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -31,16 +32,16 @@ class Region(Wrapper):
     """A rule, and another one inside a box."""
 
     inside: Rule = CFG()
-    left: Number = 0.0  # all four in [0, 1], from the upper left; ours, the left half
+    left: Number = 0.0  # from the upper left, as all four; ours, the left half
     top: Number = 0.0
     right: Number = 0.5
     bottom: Number = 1.0
+    ranges: ClassVar = dict.fromkeys(("left", "top", "right", "bottom"), (0, 1))
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_rule("inside", self.inside)
-        for name in ("left", "top", "right", "bottom"):
-            settle(self, name, least=0, most=1)
+        settle(self, *self.ranges)
         for low, high in (("left", "right"), ("top", "bottom")):
             a, b = getattr(self, low), getattr(self, high)
             if (values(a) > values(b)).any():

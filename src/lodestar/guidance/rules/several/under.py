@@ -4,7 +4,7 @@
 
 What the inner rule asks of the user's condition it gets of the one of this name. What it asks of nothing (the null of
 all), or of another name, stays. The base is the user's own condition, so that interval(under(cfg(4), name="other"))
-says where in the noise the other one is meant. Cost: the inner rule's.
+says where in the noise the other one is meant. Space: the inner rule's. Cost: the inner rule's.
 """
 
 from __future__ import annotations

@@ -21,7 +21,6 @@ the predictions, hence the same in every space. Cost: 1 row and one for each cla
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import reduce
 from operator import add
 from typing import ClassVar
@@ -32,12 +31,13 @@ from torch import Tensor
 from ....core import Level, Prediction, Step, lerp
 from ....errors import UsageError
 from ...fields import Number, number, settle, values, weight
-from ...rule import Ask, Asks, Rule, View, rule
+from ...rule import Ask, Asks, View, rule
+from ..remembering import Remembering
 from ..several.named import key, settle_names
 
 
 @rule
-class Classes(Rule):
+class Classes(Remembering):
     """Classifier-free guidance with the sum over all classes as the null."""
 
     scale: Number = 4.0  # ours, as for cfg
@@ -55,46 +55,28 @@ class Classes(Rule):
             raise UsageError(f"prior must be a weight above 0 for each of {len(self.names)} names, got {list(prior)}")
         object.__setattr__(self, "prior", prior)
 
-    def begin(self) -> Rule:
-        return Running(self)
-
     def asks(self, at: Step) -> Asks:
         scale = values(self.scale)
         return {"cond": Ask(rows=scale != 0), **{key(n): Ask(replace=n, rows=scale != 1) for n in self.names}}
 
     def __call__(self, view: View, at: Step) -> Prediction:
-        return self.begin()(view, at)
-
-
-@dataclass
-class Running(Rule):
-    """The rule on a trajectory: what x has shown of the class so far."""
-
-    rule: Classes
-    log_p: Tensor | None = None  # log p(k | x) [K, B] at the last step, up to a constant
-    last: tuple[Level, list[Prediction]] | None = None  # that step's, and what each class said there
-
-    def asks(self, at: Step) -> Asks:
-        return self.rule.asks(at)
-
-    def __call__(self, view: View, at: Step) -> Prediction:
-        each = [view[key(name)] for name in self.rule.names]
+        each = [view[key(name)] for name in self.names]
         log_p = self.posterior(view.x, at.level)
-        if at.part == 0:
-            self.log_p, self.last = log_p, (at.level, each)
+        if self.past is not None and at.part == 0:
+            self.past[:] = [log_p, at.level, each]
         shares = log_p.softmax(0)
         null = reduce(add, (p * share for p, share in zip(each, shares, strict=True)))
-        return lerp(null, view["cond"], weight(self.rule.scale, view.x))
+        return lerp(null, view["cond"], weight(self.scale, view.x))
 
-    def posterior(self, x: Tensor, level: Level) -> Tensor:
+    def posterior(self, x: Tensor, to: Level) -> Tensor:
         """log p(k | x) [K, B] of x [B, ...] at this level, up to a constant."""
-        log_p = self._prior(x) if self.log_p is None else self.log_p
-        if self.last is None:
-            return log_p
-        return log_p + torch.stack([_likelihood(p, self.last[0], x, level) for p in self.last[1]])
+        if not self.past:
+            return self._prior(x)
+        log_p, at, each = self.past  # of the last step: the same, its level, and what each class said there
+        return log_p + torch.stack([_likelihood(p, at, x, to) for p in each])
 
     def _prior(self, x: Tensor) -> Tensor:
-        prior = torch.tensor(self.rule.prior or [1.0] * len(self.rule.names), dtype=torch.float64, device=x.device)
+        prior = torch.tensor(self.prior or [1.0] * len(self.names), dtype=torch.float64, device=x.device)
         return prior.log()[:, None].expand(-1, len(x))
 
 

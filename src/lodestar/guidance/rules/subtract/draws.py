@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import inf
 
 import torch
 from torch import Generator, Tensor
@@ -22,7 +21,7 @@ def draws(seed: Number, at: Step, draw: Callable[[Generator], Tensor]) -> Tensor
 
 def settle_seed(rule: object, name: str) -> None:
     """Check that the field has a whole number, or one for each sample, and store it."""
-    settle(rule, name, -inf, inf)
+    settle(rule, name)
     seed = getattr(rule, name)
     if (values(seed) != values(seed).floor()).any():
         raise UsageError(f"{name} must be a whole number, or one for each sample, got {seed}")

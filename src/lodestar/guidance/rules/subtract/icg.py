@@ -9,7 +9,7 @@ draw alike unless each has a seed of its own, as in icg(3, names=["cat", "dog"],
 is the one name "random" with a condition for each sample. (The paper's other choice, noise in the place of the
 embedding, is for networks that are given embeddings: give noise as that condition.)
 
-Linear, hence the same in every space. Cost 2, however many names there are.
+Linear, hence the same in every space. Cost: 2 network rows, however many names there are.
 """
 
 from __future__ import annotations

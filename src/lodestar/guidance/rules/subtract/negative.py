@@ -2,8 +2,8 @@
 
     guided = negative + scale (cond - negative)        scale 1: the conditional, 0: the negative, both exactly
 
-Linear, hence the same in every space. Reads the condition named "negative"; a NOT with a weight of its own beside the
-null is another rule (`compose`).
+Linear, hence the same in every space. Cost: 2 network rows, 1 at scale 0 or 1. Reads the condition named "negative"; a
+NOT with a weight of its own beside the null is another rule (`compose`).
 """
 
 from __future__ import annotations

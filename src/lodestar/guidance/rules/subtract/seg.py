@@ -11,6 +11,9 @@ Linear, hence the same in every space. Cost: a row besides the inner rule's.
 
 from __future__ import annotations
 
+from math import inf
+from typing import ClassVar
+
 from torch import Tensor
 
 from ....expression import show
@@ -24,10 +27,11 @@ class SEG(Perturbed):
     """A rule and the pull away from smoothed attention."""
 
     sigma: Number = 100.0  # pixels of the attention's grid; the author's example
+    ranges: ClassVar = {"sigma": (0, inf)}
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        settle(self, "sigma", least=0, finite=False)
+        settle(self, "sigma")
 
     def hooks(self) -> dict[str, Tensor]:
         each = values(self.sigma)

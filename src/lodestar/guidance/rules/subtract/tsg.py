@@ -9,7 +9,7 @@ step; all samples draw alike unless each has a seed of its own. The paper tunes 
 defaults.
 
 Space: x0, the paper's D, for every network: what the told one takes the noise to be is another thing than what x says.
-Cost 2. Works without a condition. Needs the network's process.
+Cost: 2 network rows. Works without a condition. Needs the network's process.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import torch
 
 from ....core import Prediction, Step, convert, lerp
 from ...fields import Number, settle, values, weight
+from ...ops import with_x0
 from ...rule import Ask, View, rule
 from .against import NOT_THE_NULL, Against
 from .draws import draws, settle_seed
@@ -30,14 +31,15 @@ class TSG(Against):
     """Guidance away from a prediction at a wrong noise level."""
 
     scale: Number = 2.0  # ours
-    spread: Number = 0.3  # in [0, 2], of log(sigma/alpha), a standard deviation; ours
+    spread: Number = 0.3  # of log(sigma/alpha), a standard deviation; ours
     seed: Number = 0.0
+    ranges: ClassVar = {"spread": (0, 2)}
     other = "told"
     exempt: ClassVar = {"cond_equal_to_null_changes_nothing": NOT_THE_NULL}
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        settle(self, "spread", least=0, most=2)
+        settle(self, "spread")
         settle_seed(self, "seed")
 
     def asked(self, at: Step) -> Ask:
@@ -45,5 +47,6 @@ class TSG(Against):
         return Ask(level=(values(self.spread) * n).exp())
 
     def __call__(self, view: View, at: Step) -> Prediction:
-        told = convert("x0", view[self.other].x0, view.x, at.level)
+        still = convert("v", torch.zeros_like(view.x), view.x, at.level)  # any prediction of x, where sigma is 0 too
+        told = with_x0(still, view[self.other].x0, at.level)
         return lerp(told, view["cond"], weight(self.scale, view.x))

@@ -20,6 +20,7 @@ Space: x0, or that of `space`. Cost: in network rows of cfg 2 until then, 1 afte
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -29,19 +30,21 @@ from ....errors import unknown
 from ...fields import Number, settle, values
 from ...ops import dot
 from ...rule import View, rule
-from .weighted import Remembering, Weighted
+from ..remembering import Remembering
+from .weighted import Weighted
 
 
 @rule
 class Adaptive(Remembering, Weighted):
     """A rule that each sample leaves once its predictions agree."""
 
-    threshold: Number = 0.999  # at least -1, above 1: never; ours, with x0
+    threshold: Number = 0.999  # above 1: never; ours, with x0
     space: Kind = "x0"  # ours; the paper's: eps
+    ranges: ClassVar = {"threshold": (-1, math.inf)}
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        settle(self, "threshold", least=-1)
+        settle(self, "threshold")
         if self.space not in KINDS:
             raise unknown("space", str(self.space), KINDS)
 

@@ -14,6 +14,7 @@ Linear in what the rule gives, hence the same in every space. Cost: in network r
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -29,11 +30,12 @@ class Alternate(Weighted):
 
     every: int = 2  # steps; theirs
     below: Number = math.inf  # sigma/alpha; ours: everywhere
+    ranges: ClassVar = {"every": (1, math.inf), "below": (0, math.inf)}
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_every(self.every)
-        settle(self, "below", least=0, finite=False)
+        settle(self, "below")
 
     def weight(self, at: Step) -> Tensor:
         return ((at.level.noise_to_signal.cpu() >= values(self.below)) | (at.index % self.every == 0)).double()

@@ -15,20 +15,25 @@ of one trajectory: who has a d, and d. Cost: in network rows of cfg 1 + 1 / ever
 
 from __future__ import annotations
 
+from math import inf
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
 from ....core import Prediction, Step
 from ...ops import asked, choose, shift
-from ...rule import Asks, View, restrict, rule, union
-from .weighted import Remembering, check_every
+from ...rule import Asks, View, Wrapper, restrict, rule, union
+from ..remembering import Remembering
+from .weighted import check_every
 
 
 @rule
-class Cached(Remembering):
+class Cached(Remembering, Wrapper):
     """A rule that is evaluated on every other step, and kept in between."""
 
     every: int = 2  # steps; ours
+    ranges: ClassVar = {"every": (1, inf)}
 
     def __post_init__(self) -> None:
         super().__post_init__()

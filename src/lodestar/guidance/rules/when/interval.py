@@ -4,9 +4,13 @@
 
 Bounds are EDM's sigma, whatever the process; with one level per sample each sample is inside or outside on its own. It
 is schedule(inner, interval(lo, hi)) by a shorter name.
+
+A choice between predictions, the same in every space. Cost: the inner rule's inside, its base's outside.
 """
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -23,6 +27,7 @@ class Interval(Weighted):
 
     lo: Number = schedules.Interval.lo
     hi: Number = schedules.Interval.hi
+    ranges: ClassVar = schedules.Interval.ranges
 
     def __post_init__(self) -> None:
         super().__post_init__()

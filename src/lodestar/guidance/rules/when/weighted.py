@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass, field
 
 from torch import Tensor
 
 from ....core import Prediction, Step, lerp
 from ....errors import UsageError
 from ...ops import choose
-from ...rule import Asks, Rule, View, Wrapper, restrict, union
+from ...rule import Asks, View, Wrapper, restrict, union
 
 
 class Weighted(Wrapper):
@@ -34,18 +33,6 @@ class Weighted(Wrapper):
             return self.inner(view, at)
         base = self.base(view)
         return choose(weight != 0, lerp(base, self.inner(view, at), weight), base) if weight.any() else base
-
-
-@dataclass(frozen=True)
-class Remembering(Wrapper):
-    """A wrapper with state: `past` is None in the rule itself, and in what begin() returns a list, empty at first."""
-
-    past: list[Tensor] | None = field(default=None, init=False, repr=False, compare=False)
-
-    def begin(self) -> Rule:
-        running = super().begin()
-        object.__setattr__(running, "past", [])
-        return running
 
 
 def check_every(every: object) -> None:
