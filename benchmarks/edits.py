@@ -90,7 +90,7 @@ def _share(share: Share) -> str:
 
 
 def plot(grid: Sequence[Cell], path: Path) -> None:
-    """The trade-off as a PNG: edit accuracy over how much is kept, a line for each image scale."""
+    """The trade-off as a PNG: edit accuracy over how well the rest is kept, a line for each image scale."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -98,11 +98,12 @@ def plot(grid: Sequence[Cell], path: Path) -> None:
     axes = figure.subplots()
     for image, group in groupby(grid, lambda c: c.image):
         row = list(group)
-        kept, right = [100 * c.found.kept.share for c in row], [100 * c.found.accuracy.share for c in row]
+        kept, right = [c.found.median_psnr for c in row], [100 * c.found.accuracy.share for c in row]
         axes.errorbar(kept, right, _reach([c.found.accuracy for c in row]), marker="o", label=f"image {image:g}")
         for cell, x, y in zip(row, kept, right, strict=True):
             axes.annotate(f"{cell.text:g}", (x, y), textcoords="offset points", xytext=(6, 5), fontsize=8)
-    axes.set_xlabel(f"untouched pixels kept at {CLEAN:g} dB or better, % of edits")
+    axes.axvline(CLEAN, color="0.7", linestyle=":")
+    axes.set_xlabel("untouched pixels, median PSNR, dB")
     axes.set_ylabel("edit accuracy, %")
     axes.set_title("The two scales of edit(text, image); the numbers at the points are text's", fontsize=10)
     axes.grid(alpha=0.3)
