@@ -13,7 +13,7 @@ from lodestar.cli import main
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
-SHORT = "--steps 2 --train.batch 4 --train.validate-images 4 --train.sample-every 0"  # what a test adds to a training run
+SHORT = "--steps 2 --train.batch 4 --train.validate-images 4 --train.sample-every 0"  # added to a training run
 SMALL = "--network.channels 8 16 16 16 --network.transformers 0 0 0 1 --network.head 8 --network.vector 32"
 
 

@@ -13,6 +13,7 @@ from lodestar.data.scenes.source import SEEN, TRAINING, VALIDATION, ScenesSource
 from lodestar.data.scenes.triples import EditsSource, triples
 from lodestar.data.scenes.world import COLOURS, HELD_OUT, SHAPES
 from lodestar.errors import UsageError
+from lodestar.model import load
 
 SOURCE = EditsSource(32)
 
@@ -72,3 +73,11 @@ def test_instructions_for_a_tokenizer_and_what_the_source_says_of_itself():
     assert np.array_equal(SOURCE.held_out(2).images, SOURCE.held_out(3).images[:2])
     with pytest.raises(UsageError, match="16 to 128 pixels"):
         EditsSource(8)
+
+
+def test_the_shipped_models_tokenizer_spells_instructions_within_its_length():
+    """The numbers of docs/editing.md."""
+    schema = load("scenes-32").schema
+    lengths = [len(schema.tokenizer.encode(text)) for text in SOURCE.texts(500)]
+    assert max(lengths) == 16 < schema.length
+    assert 11.2 < np.mean(lengths) < 11.9
