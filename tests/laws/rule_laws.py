@@ -93,6 +93,7 @@ def _tensor(u: Sequence[float]) -> Tensor:
 
 LEVELS = [cosine(0.97), cosine(0.5), cosine(0.1), flow(0.5), flow(0.1)]  # above, in and below the default interval
 ENDS = [cosine(1.0), flow(1.0), flow(1e-3)]
+STEPS = [Step(level, i, 3) for i, level in enumerate(LEVELS[:3])]
 LAST = [*ENDS, flow(0.0)]  # and no noise at all
 STRENGTHS = (0.0, 1.0, 50.0)
 EACH = [cosine(0.97, 0.8, 0.5, 0.3, 0.15, 0.05), flow(0.05, 0.95, 0.3, 0.9, 0.5, 0.7)]  # one level for each sample
@@ -322,16 +323,18 @@ def deterministic(rule: Rule) -> None:
 
 @law
 def starts_afresh(rule: Rule) -> None:
-    """A denoiser used for a second trajectory gives what it gave for the first, and counts it anew."""
+    """A denoiser used for a second trajectory gives what it gave for the first, counted anew, and so do two at once."""
     g = bind(rule, LEVELS[0])
     first, second = trajectory(g), trajectory(g)
     assert all(same(a, b) for a, b in zip(first[0], second[0], strict=True))
     assert first[1] == second[1] > 0
+    both = [g.begin(), g.begin()]
+    assert all(same(running(X, step), p) for step, p in zip(STEPS, first[0], strict=True) for running in both)
 
 
 def trajectory(g: Guided) -> tuple[list[Prediction], int]:
     running = g.begin()
-    found = [running(X, Step(level, i, 3)) for i, level in enumerate(LEVELS[:3])]
+    found = [running(X, step) for step in STEPS]
     assert (running.evaluations, running.calls) == (g.evaluations, g.calls)
     return found, g.evaluations
 
