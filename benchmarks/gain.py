@@ -22,9 +22,10 @@ from pathlib import Path
 from lodestar.cli.pairs import pairs
 from lodestar.data.scenes.source import prompts
 from lodestar.errors import UsageError
+from lodestar.guidance.rule import asks_of
 from lodestar.measure.prompts import prompt_truth, wilson
 from lodestar.model import Model, load
-from lodestar.request import asks_of, ruled
+from lodestar.request import ruled
 
 RULES = (
     *("cfg(1)", "cfg(2)", "cfg(3)", "cfg(4)"),

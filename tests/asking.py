@@ -7,10 +7,10 @@ from typing import ClassVar
 
 import torch
 
-from lodestar.core import Prediction, Step, convert, lerp, per_sample
+from lodestar.core import Prediction, Step, lerp, per_sample
 from lodestar.guidance import CFG, Ask, Asks, Number, Rule, View
 from lodestar.guidance.fields import settle, values, weight
-from lodestar.guidance.ops import add_score
+from lodestar.guidance.ops import add_score, with_x0
 from lodestar.guidance.rules.others.classifier import Classifier
 from lodestar.guidance.rules.others.energy import Energy
 
@@ -66,7 +66,7 @@ class OfLevel(Contrast):
     ask = Ask(level=1.5)
 
     def other(self, view: View, at: Step) -> Prediction:
-        return convert("x0", view["other"].x0, view.x, at.level)
+        return with_x0(view["cond"], view["other"].x0, at.level)
 
 
 @dataclass(frozen=True)

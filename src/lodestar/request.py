@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from .conditions import Condition, Joint, JointSchema, PartSchema, Schema, TextSchema, Value, guidable
-from .core import Level, Prediction, Step
+from .core import Level, Prediction
 from .errors import UsageError
 from .guidance import CFG, Ask, Negative, Number, Rule, parse, take
 from .guidance.fields import lengths
+from .guidance.rule import asks_of
 from .process import Process, levels
 from .samplers import sampler as find_sampler
 
@@ -194,12 +195,6 @@ def settled(
     if guidance is not None and _guides(asks):
         warnings.warn(f"guidance {rule} has nothing to pull towards without a prompt: it is left out", stacklevel=3)
     return CFG(1.0)
-
-
-def asks_of(rule: Rule, grid: Sequence[Level]) -> list[Ask]:
-    """All that a rule asks for on its way over these levels."""
-    steps = [Step(level, i, len(grid) - 1) for i, level in enumerate(grid[:-1])]
-    return [ask for at in steps for ask in rule.begin().asks(at).values()]
 
 
 def ruled(guidance: Guidance | None, defaults: Defaults, negative: Value = None) -> Rule:

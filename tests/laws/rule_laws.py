@@ -93,6 +93,7 @@ def _tensor(u: Sequence[float]) -> Tensor:
 
 LEVELS = [cosine(0.97), cosine(0.5), cosine(0.1), flow(0.5), flow(0.1)]  # above, in and below the default interval
 ENDS = [cosine(1.0), flow(1.0), flow(1e-3)]
+STEPS = [Step(level, i, 3) for i, level in enumerate(LEVELS[:3])]
 LAST = [*ENDS, flow(0.0)]  # and no noise at all
 STRENGTHS = (0.0, 1.0, 50.0)
 EACH = [cosine(0.97, 0.8, 0.5, 0.3, 0.15, 0.05), flow(0.05, 0.95, 0.3, 0.9, 0.5, 0.7)]  # one level for each sample
@@ -119,7 +120,7 @@ def wrappers() -> list[type[Wrapper]]:
 
 def neutral(rule: Rule) -> Rule:
     """No guidance: its own neutral values where it has some, and those of all rules inside it."""
-    return replace(rule, **_inside(rule, neutral), **getattr(rule, "neutral", {}))  # type: ignore[type-var]
+    return replace(rule, **_inside(rule, neutral), **_neutral(rule))  # type: ignore[type-var]
 
 
 def spread(rule: Rule) -> Rule:
@@ -131,13 +132,28 @@ def spread(rule: Rule) -> Rule:
     return replace(rule, **new, **_inside(rule, spread))  # type: ignore[type-var]
 
 
+def nearly(rule: Rule) -> Rule:
+    """No guidance but for a trace, of the first that it has: what else has a neutral value may be a count."""
+    first = dict(list(_neutral(rule).items())[:1])
+    beside = {k: tuple(map(_beside, v)) if isinstance(v, tuple) else _beside(v) for k, v in first.items()}
+    return replace(rule, **{**_inside(rule, nearly), **_neutral(rule), **beside})  # type: ignore[type-var]
+
+
+def _beside(value: float) -> float:
+    return value + 1e-9 if value < 1 else value - 1e-9  # never out of a range that ends there
+
+
+def _neutral(rule: Rule) -> dict[str, Any]:
+    return getattr(rule, "neutral", {})
+
+
 def driven(rule: Rule, strength: float) -> list[Rule]:
     """The rule with each of its strengths at this value, or as near as is legal, and with those of the rules inside.
 
     A strength is what has a neutral value, and CFG++'s mix, which has none.
     """
     rule = replace(rule, **_inside(rule, lambda r: driven(r, strength)[0]))  # type: ignore[type-var]
-    names = [*getattr(rule, "neutral", {}), *(["mix"] if hasattr(rule, "mix") else [])]
+    names = [*_neutral(rule), *(["mix"] if hasattr(rule, "mix") else [])]
     return [found for name in names for found in _towards(rule, name, strength)] or [rule]
 
 
@@ -254,10 +270,12 @@ def cond_equal_to_null_changes_nothing(rule: Rule) -> None:
 
 @law
 def neutral_is_the_base_exactly(rule: Rule) -> None:
-    for kind in KINDS:
-        for level in LEVELS:
+    """And a value beside it is beside it, where more is asked and next to nothing is made of that."""
+    for level in LEVELS:
+        for kind in KINDS:
             found, base = (bind(r, level, kind)(X, Step(level)) for r in (neutral(rule), Base(rule)))
             assert same(found, base)
+        assert close(bind(nearly(rule), level)(X, Step(level)), bind(Base(rule), level)(X, Step(level)), 1e-5)
 
 
 @dataclass(frozen=True)
@@ -305,16 +323,18 @@ def deterministic(rule: Rule) -> None:
 
 @law
 def starts_afresh(rule: Rule) -> None:
-    """A denoiser used for a second trajectory gives what it gave for the first, and counts it anew."""
+    """A denoiser used for a second trajectory gives what it gave for the first, counted anew, and so do two at once."""
     g = bind(rule, LEVELS[0])
     first, second = trajectory(g), trajectory(g)
     assert all(same(a, b) for a, b in zip(first[0], second[0], strict=True))
     assert first[1] == second[1] > 0
+    both = [g.begin(), g.begin()]
+    assert all(same(running(X, step), p) for step, p in zip(STEPS, first[0], strict=True) for running in both)
 
 
 def trajectory(g: Guided) -> tuple[list[Prediction], int]:
     running = g.begin()
-    found = [running(X, Step(level, i, 3)) for i, level in enumerate(LEVELS[:3])]
+    found = [running(X, step) for step in STEPS]
     assert (running.evaluations, running.calls) == (g.evaluations, g.calls)
     return found, g.evaluations
 

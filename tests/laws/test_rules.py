@@ -96,6 +96,14 @@ class Shapeless(Broken):
         return p[:1]
 
 
+class Floorless(Broken):
+    """Divides by how far cond and null are apart."""
+
+    def spoil(self, p, view, at):
+        apart = (view["cond"].x0 - view["null"].x0).flatten(1).norm(dim=1)
+        return p * (apart / apart)
+
+
 class Leaky(Broken):
     def spoil(self, p, view, at):
         return Prediction(p.x0 + p.x0.mean(), p.eps)
@@ -162,6 +170,7 @@ class Mute(Broken):
 
 BROKEN: dict[str, Rule] = {
     "shape_dtype_finite": Shapeless(),
+    "finite_at_every_strength_and_both_ends_of_the_noise": Floorless(),
     "no_leak_across_the_batch": Leaky(),
     "cond_equal_to_null_changes_nothing": Louder(),
     "neutral_is_the_base_exactly": Louder(),
@@ -180,6 +189,16 @@ BROKEN: dict[str, Rule] = {
 def test_a_broken_rule_is_found(name: str) -> None:
     with pytest.raises(AssertionError):
         hold(BROKEN[name], name)
+
+
+class Jumping(Broken):
+    def spoil(self, p, view, at):
+        return p if self.scale == 1 else 1.01 * p
+
+
+def test_a_rule_that_jumps_at_its_neutral_value_is_found() -> None:
+    with pytest.raises(AssertionError):
+        hold(Jumping(), "neutral_is_the_base_exactly")
 
 
 @pytest.mark.parametrize("name", ["deterministic", "starts_afresh", "no_leak_across_the_batch", "consistent_with_x"])

@@ -149,13 +149,14 @@ def _needs(ask: Ask) -> Iterator[str]:
     if isinstance(ask.drop, frozenset):
         yield f"a joint condition, of a model trained without its {' and '.join(sorted(ask.drop))} now and then"
     if ask.replace is not None:
-        yield f"a condition named '{name}': named={{'{name}': ...}}"
+        option = "--negative" if name == "negative" else f"--named {name}=..."
+        yield f"a condition named '{name}': named={{'{name}': ...}} ({option})"
     if ask.net != "main":
-        yield f"another network, named '{name}': nets={{'{name}': ...}}"
+        yield f"another network, named '{name}': nets={{'{name}': ...}} (--net {name}=...)"
     if ask.hook is not None:
         yield f"a network with the hook '{ask.hook}', as lodestar's own have: a method hooked(name)"
     if ask.head != "main":
-        yield f"a network with a head '{ask.head}' beside its main one, trained with it"
+        yield f"a network with a head '{ask.head}', trained with it (lodestar train --network.inner 1)"
     if ask.level != 1:
         yield "the network's process, for it is told another noise: process=..."
     if ask.grad:
