@@ -19,7 +19,8 @@ from pathlib import Path
 import torch
 
 from lodestar.data.scenes.triples import triples
-from lodestar.measure.edits import CLEAN, Edited, Share, measure_edits
+from lodestar.measure.edits import CLEAN, Edited, measure_edits
+from lodestar.measure.share import Share
 from lodestar.model import Model, load
 
 SEEN, COMPOSED = "seen combinations", "held-out combinations"

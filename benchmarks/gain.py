@@ -23,7 +23,7 @@ from lodestar.cli.pairs import pairs
 from lodestar.data.scenes.source import prompts
 from lodestar.errors import UsageError
 from lodestar.guidance.rule import asks_of
-from lodestar.measure.prompts import prompt_truth, wilson
+from lodestar.measure import prompt_truth, wilson
 from lodestar.model import Model, load
 from lodestar.request import ruled
 

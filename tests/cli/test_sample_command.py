@@ -21,16 +21,6 @@ def _elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.fixture
-def sample(tiny_model):
-    """Runs the command on the tiny model; gives the exit code."""
-
-    def run(*args):
-        return main(["sample", "--model", str(tiny_model), "--n", "2", *map(str, args)])
-
-    return run
-
-
 def results(path="out.json"):
     return json.loads(Path(path).read_text())
 

@@ -25,48 +25,18 @@ from ..data.scenes.render import render
 from ..data.scenes.source import LEAST, MOST
 from ..errors import UsageError
 from ..pictures import from_uint8
-from ..request import Guidance, Prompts, Seed
-from ..result import Result
+from ..request import Guidance
 from ..samplers import Sampler
-from .prompts import wilson
+from .share import Samplable, Share
 
 CLEAN = 30.0  # dB: what differs less is hardly seen
 
 
-class Editor(Protocol):
-    """All that is asked of a model."""
+class Editor(Samplable, Protocol):
+    """That, and the shape of its pictures."""
 
     @property
     def shape(self) -> tuple[int, int, int]: ...
-
-    def sample(
-        self,
-        prompts: Prompts,
-        *,
-        n: int,
-        guidance: Guidance | None,
-        sampler: Sampler | str | None,
-        steps: int | None,
-        seed: Seed,
-        batch: int | None,
-    ) -> Result: ...
-
-
-@dataclass(frozen=True)
-class Share:
-    """Right of n."""
-
-    right: int
-    n: int
-
-    @property
-    def share(self) -> float:
-        return self.right / self.n
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """95 %, for independent samples."""
-        return wilson(self.right, self.n)
 
 
 @dataclass(frozen=True)

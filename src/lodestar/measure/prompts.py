@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import sqrt
-from typing import Protocol
 
 from torch import Tensor
 
@@ -17,47 +15,18 @@ from ..data.scenes.captions import parse
 from ..data.scenes.reader import failures, meaning
 from ..data.scenes.source import prompts as test_prompts
 from ..errors import UsageError
-from ..request import Guidance, Seed
-from ..result import Result
+from ..request import Guidance
 from ..samplers import Sampler
-
-Z = 1.959964  # normal quantile of a two-sided 95 % interval
-
-
-class Samplable(Protocol):
-    """All that is asked of a model."""
-
-    def sample(
-        self,
-        prompts: list[str],
-        *,
-        n: int,
-        guidance: Guidance | None,
-        sampler: Sampler | str | None,
-        steps: int | None,
-        seed: Seed,
-        batch: int | None,
-    ) -> Result: ...
+from .share import Samplable, Share
 
 
 @dataclass(frozen=True)
-class Accuracy:
+class Accuracy(Share):
     """How many samples show their prompt."""
 
-    right: int
-    n: int
     by_count: Mapping[int, tuple[int, int]] = field(default_factory=dict)  # objects of the prompt: right, all
     failures: Mapping[str, int] = field(default_factory=dict)  # what was wrong first, commonest first
     evaluations: float = 0.0  # network rows per image
-
-    @property
-    def share(self) -> float:
-        return self.right / self.n
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """95 %, for independent samples."""
-        return wilson(self.right, self.n)
 
     def describe(self) -> dict[str, object]:
         """Plain values, shares to four digits."""
@@ -150,14 +119,6 @@ def table(
         seen, composed = (measure_prompts(model, p, rule, sampler, steps, seed, batch) for p in sets)
         rows.append(Row(scale, seen, composed))
     return rows
-
-
-def wilson(right: int, n: int) -> tuple[float, float]:
-    """The 95 % interval of a share, right of n: Wilson 1927, JASA 22(158), pages 209-212."""
-    p, zz = right / n, Z * Z / n
-    middle = (p + zz / 2) / (1 + zz)
-    half = Z * sqrt(p * (1 - p) / n + zz / (4 * n)) / (1 + zz)
-    return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
 def _accuracy(prompts: Sequence[str], wrong: Sequence[str | None], evaluations: float = 0.0) -> Accuracy:
