@@ -54,7 +54,9 @@ CLASSIFIER_SCENES = LikelihoodPreset(
 CLASSIFIER_CIFAR10 = LikelihoodPreset(
     name="classifier-cifar10",
     command="lodestar train --preset classifier-cifar10 --data DATA --flip --out runs/classifier",
-    train=TrainConfig(images=5_000_000, batch=512, lr=1e-3, warmup=1000, weight_decay=0.05, ema_half_life=500_000, early=0),
+    train=TrainConfig(
+        images=5_000_000, batch=512, lr=1e-3, warmup=1000, weight_decay=0.05, ema_half_life=500_000, early=0
+    ),
     network=ClassifierConfig(
         ImageEncoderConfig(channels=(128, 192, 256), blocks=2, transformers=(0, 1, 2), patch=1, head=64, vector=512)
     ),

@@ -52,8 +52,8 @@ class Task(Protocol):
     """Anything with a network to train and a loss for each sample.
 
     A task may also have `facts`: per-sample tensors [B] of the last batch, by name. `NOISE` is named when a loss is not
-    finite; the mean of `DROPPED` is logged as the realised drop rate, that of `INNER` as the loss of an inner head, that
-    of `ACCURACY` as it is.
+    finite; the mean of `DROPPED` is logged as the realised drop rate, that of `INNER` as the loss of an inner head, and
+    that of `ACCURACY` as it is.
     """
 
     network: nn.Module
