@@ -10,8 +10,8 @@ from lodestar.model import Model, load
 from lodestar.model_folder import SHIPPED
 from lodestar.networks.tower import TowerConfig
 from lodestar.networks.unet import UNetConfig
-from lodestar.train import Preset, new_model, preset
-from lodestar.train.presets import schema_of
+from lodestar.train import Preset, new_model
+from lodestar.train.presets import PRESETS, schema_of
 
 NAME = "scenes-32"
 _TINY = UNetConfig(
@@ -40,7 +40,7 @@ class Subject:
 
 
 def subject(quick: bool) -> Subject:
-    chosen, source = preset(NAME), ScenesSource(preset(NAME).resolution)
+    chosen, source = PRESETS[NAME], ScenesSource(PRESETS[NAME].resolution)
     if not quick:
         return Subject(chosen, source, schema_of(chosen, source))
     chosen = replace(chosen, network=_TINY, train=replace(chosen.train, images=0, steps=8, batch=4, validate_images=8))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .core import Level, Noise, Prediction, Step
     from .generate import sample, trajectory
     from .guidance import CFG, Interval, Negative, Rescale, Tally, guide
+    from .likelihood import Likelihood
     from .model import Model, load
     from .pictures import read_recipe
     from .result import Result
@@ -27,6 +28,7 @@ _HOMES = {
     "core": ("Level", "Noise", "Prediction", "Step"),
     "generate": ("sample", "trajectory"),
     "guidance": ("CFG", "Interval", "Negative", "Rescale", "Tally", "guide"),
+    "likelihood": ("Likelihood",),
     "model": ("Model", "load"),
     "pictures": ("read_recipe",),
     "result": ("Result",),
@@ -38,6 +40,7 @@ __all__ = [
     "CFG",
     "Interval",
     "Level",
+    "Likelihood",
     "Model",
     "Negative",
     "Noise",

@@ -58,7 +58,8 @@ def sample(
         mask: [H, W] or [N, H, W] from 0, where `init` is kept, to 1, where the picture is made anew.
         nets: other networks that the guidance asks for by name, such as {"weak": another model}.
         gradients: functions whose gradients it asks for by name, such as {"classifier": (x, level, condition) ->
-            log p [B]} or a loss of `lodestar.gradients`. What nets and gradients may be, `lodestar.guide` says.
+            log p [B]}, a `lodestar.Likelihood` or a loss of `lodestar.gradients`. What nets and gradients may be,
+            `lodestar.guide` says.
         batch: the most samples in one forward pass, times the predictions that the rule asks; None: all of them.
         on_step: called with the steps done and the steps in all.
 

@@ -10,7 +10,7 @@ an error, so that strength is 1 / std^2 of what the error may be: 400 for 0.05. 
     dark = gradients.loss(lambda x0: x0.mean((1, 2, 3)))
 
 and log densities of noisy ones, for `classifier` and `clip`: (x [B, ...], level, condition) -> [B], told the noise as
-the network is.
+the network is. A trained classifier or CLIP is one: see likelihood.py.
 """
 
 from __future__ import annotations
@@ -36,6 +36,19 @@ def loss(function: Callable[[Tensor], Tensor]) -> Function:
         return function(x0)
 
     return told
+
+
+def minus(log_p: Function) -> Function:
+    """Minus a log density, as a loss of clean pictures for the rule `energy`.
+
+    That shows it x0 and may pull it back through the denoiser, so that it need not know noise (Bansal et al. 2023,
+    arXiv:2302.07121).
+    """
+
+    def minus(x0: Tensor, level: Any, condition: Any) -> Tensor:
+        return -log_p(x0, level, condition)
+
+    return minus
 
 
 def colour(target: Sequence[float] | Tensor, mask: Tensor | None = None) -> Function:

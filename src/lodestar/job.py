@@ -159,7 +159,7 @@ def planned(model: Samples, prompts: Prompts, asked_for: Options) -> Job:
     begins = start(o.init, o.strength, o.mask, model.shape, owner)
     grid = model.defaults.grid if o.grid is None else o.grid
     visited = levels(model.process, steps, grid)[-1 - begins.steps(steps) :]
-    others = Others(named=named, nets=o.nets or {}, gradients=o.gradients or {})
+    others = Others(named=named, nets=o.nets or {}, gradients=_told_of(o.gradients or {}, model))
     rule = settled(model, asked, o.guidance, prompted, visited, others["nets"])
     chosen = model.defaults.sampler if o.sampler is None else o.sampler
     told = [_told(prompt) for prompt in asked]
@@ -182,6 +182,11 @@ def planned(model: Samples, prompts: Prompts, asked_for: Options) -> Job:
     rule = spread(rule, owner)
     _check_weights(function, rule, o.n)
     return Job(model, told, condition, others, rule, owner, seeds, function, visited, begins, recipe)
+
+
+def _told_of(gradients: Mapping[str, Any], model: Samples) -> Mapping[str, Callable[..., Tensor]]:
+    """Log densities by name; a likelihood that asks what the model's conditions say is told."""
+    return {k: g.of_prompts(model.schema) if hasattr(g, "of_prompts") else g for k, g in gradients.items()}
 
 
 def _check_weights(function: Sampler, rule: Rule, n: int) -> None:

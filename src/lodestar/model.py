@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
-from typing import Any, cast, get_type_hints
+from typing import Any, Protocol, TypeVar, cast, get_type_hints
 
 import torch
 from torch import Tensor, nn
@@ -148,16 +148,14 @@ class Model:
 
         Raises UsageError if it cannot be written, or if a weight is not finite.
         """
-        tokenizer = tokenizer_in(self.schema)
-        text = None if tokenizer is None else tokenizer.to_json()
-        write(folder, Contents(self._config(), self.network.state_dict(), text), dtype)
+        write(folder, contents(self), dtype)
 
     def describe(self) -> dict[str, object]:
         """What `lodestar info` prints: all that is known of the model, as JSON values."""
         schema = schema_to_json(self.schema) or {"kind": "none", "null": None, "drop": None}
         file = None if self.folder is None else self.folder / WEIGHTS
         told = {
-            **{k: v for k, v in self._config().items() if k not in ("card", "schema")},
+            **{k: v for k, v in contents(self).config.items() if k not in ("card", "schema")},
             "schema": schema,
             "null": schema.get("null"),  # each part of a joint schema has its own
             "drop": schema["drop"],
@@ -168,17 +166,49 @@ class Model:
         }
         return json.loads(json.dumps(told))
 
-    def _config(self) -> dict[str, object]:
-        return {
-            "name": self.name,
-            "kind": self.kind,
-            "process": process_to_json(self.process),
-            "network": {"type": type(self.network).__name__.lower(), **asdict(self.network.config)},  # type: ignore[call-overload]
-            "schema": schema_to_json(self.schema),
-            "shape": list(self.shape),
-            "card": dict(self.card),
-        }
 
+class Saved(Protocol):
+    """What a folder of a model holds."""
+
+    @property
+    def network(self) -> nn.Module: ...
+    @property
+    def process(self) -> Process: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def schema(self) -> Schema: ...
+    @property
+    def shape(self) -> tuple[int, int, int]: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def card(self) -> Mapping[str, Any]: ...
+
+
+def contents(model: Saved) -> Contents:
+    """What is saved of a model."""
+    config = {
+        "name": model.name,
+        "kind": model.kind,
+        "process": process_to_json(model.process),
+        "network": {"type": type(model.network).__name__.lower(), **asdict(model.network.config)},  # type: ignore[call-overload]
+        "schema": schema_to_json(model.schema),
+        "shape": list(model.shape),
+        "card": dict(model.card),
+    }
+    tokenizer = tokenizer_in(model.schema)
+    return Contents(config, model.network.state_dict(), None if tokenizer is None else tokenizer.to_json())
+
+
+JUDGES = ("classifier", "clip")  # what a folder may hold beside models that draw: see likelihood.py
+
+
+class Unfit(UsageError):
+    """What is in a folder is whole, but of another kind than is asked for."""
+
+
+M = TypeVar("M", bound=Saved)
 
 # What building from a config of any JSON can raise; UsageError is a ValueError.
 _DAMAGE = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RuntimeError)
@@ -189,14 +219,33 @@ def load(name: Path | str, device: torch.device | str = "cpu") -> Model:
 
     Raises UsageError for an unknown name, and for a damaged, truncated or foreign folder.
     """
+    return loaded(name, device, _drawing)
+
+
+def _drawing(config: Mapping[str, Any], parts: Mapping[str, Any]) -> Model:
+    if config["kind"] in JUDGES:
+        what = f"{parts['folder']} is a {config['kind']}, which tells pictures apart and draws none"
+        raise Unfit(f"{what}: to guide by it, say --gradient {config['kind']}={parts['folder']}")
+    if type(parts["network"]).__name__.lower() in JUDGES:
+        raise UsageError(f"its kind is {config['kind']}, and its network draws nothing")
+    return Model(kind=config["kind"], **parts)
+
+
+def loaded(
+    name: Path | str, device: torch.device | str, make: Callable[[Mapping[str, Any], Mapping[str, Any]], M]
+) -> M:
+    """What is in the folder of a model, made of its config and the parts that this describes."""
     folder = find(name)
-    contents = read(folder)
+    found = read(folder)
     try:
-        model = _model(contents, folder)
+        config = cast("dict[str, Any]", found.config)
+        model = make(config, _parts(config, found.tokenizer, folder))
+    except Unfit:
+        raise
     except _DAMAGE as error:
         what = str(error).partition("\n")[0]
         raise UsageError(f"{folder} is damaged or no model of this Lodestar: {what}") from None
-    fill(model.network, contents.weights, folder / WEIGHTS)
+    fill(model.network, found.weights, folder / WEIGHTS)
     try:
         model.network.to(device)
     except (RuntimeError, AssertionError) as error:
@@ -205,20 +254,18 @@ def load(name: Path | str, device: torch.device | str = "cpu") -> Model:
     return model
 
 
-def _model(contents: Contents, folder: Path) -> Model:
-    config = cast("dict[str, Any]", contents.config)
-    schema = _schema(config["schema"], contents.tokenizer)
+def _parts(config: Mapping[str, Any], tokenizer: str | None, folder: Path) -> dict[str, Any]:
+    schema = _schema(config["schema"], tokenizer)
     channels, height, width = map(int, config["shape"])
-    return Model(
-        network=build(config["network"], schema),
-        process=process_from_json(config["process"]),
-        kind=config["kind"],
-        schema=schema,
-        shape=(channels, height, width),
-        name=str(config["name"]),
-        card=dict(config["card"]),
-        folder=folder,
-    )
+    return {
+        "network": build(config["network"], schema),
+        "process": process_from_json(config["process"]),
+        "schema": schema,
+        "shape": (channels, height, width),
+        "name": str(config["name"]),
+        "card": dict(config["card"]),
+        "folder": folder,
+    }
 
 
 def _schema(data: Mapping[str, object] | None, tokenizer: str | None) -> Schema:

@@ -145,7 +145,7 @@ def test_the_training_runs_for_a_gpu_are_ones(capsys):
     for command in commands:
         words = re.sub(r"\$\(.*\)", "--resume", command).split()
         assert main([*words, "--dry-run"]) == 0, capsys.readouterr().err
-    assert len(commands) == 3
+    assert len(commands) == 4
 
 
 def program(*words):

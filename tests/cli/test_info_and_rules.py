@@ -2,6 +2,7 @@
 
 import json
 
+from judges import classifier
 from lodestar.cli import main
 from lodestar.cli.info import lines
 from lodestar.cli.rules import source
@@ -19,6 +20,14 @@ def test_info_tells_all_that_the_model_tells(tiny_model, tmp_path, capsys):
         assert word in out
         assert word.split(".")[0] in known
     assert "text" in out
+
+
+def test_info_tells_what_a_classifier_tells_apart(tmp_path, capsys):
+    classifier().save(tmp_path / "j")
+    assert main(["info", str(tmp_path / "j"), "--json", str(tmp_path / "info.json")]) == 0
+    known = json.loads((tmp_path / "info.json").read_text())["model"]
+    assert (known["kind"], known["tells"]) == ("classifier", {"class": ["cat", "dog", "owl"]})
+    assert "cat, dog, owl" in capsys.readouterr().out
 
 
 def test_info_shows_a_table_a_row_a_line():

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from judges import classifier, clip
 from lodestar import read_recipe
 from lodestar.cli import main
+from lodestar.data.scenes.answers import SCHEMA
 from lodestar.data.scenes.source import ScenesSource
 from lodestar.generate import sample as honest
 from tiny import LABEL, tiny
@@ -86,6 +88,76 @@ def test_accuracy_is_the_exact_readers(sample, monkeypatch):
     monkeypatch.setattr("lodestar.model.sample", draws)
     assert sample(batch.texts[0], "--json", "out.json") == 0
     assert results()["runs"][0]["prompt_accuracy"] == 1
+
+
+@pytest.fixture
+def judges(tmp_path):
+    """Folders of a classifier and of a CLIP for pictures of the tiny model's size."""
+    classifier(SCHEMA, shape=(3, 16, 16)).save(tmp_path / "judge")
+    clip(shape=(3, 16, 16)).save(tmp_path / "clip")
+
+
+def test_a_classifier_is_told_the_prompt(sample, judges):
+    asked = ("--guidance", "classifier(cfg(1), strength=2)", "--gradient", "classifier=judge", "--json", "out.json")
+    assert sample("a green star", *asked) == 0
+    run = results()["runs"][0]
+    assert (run["evaluations"], run["gradients"]) == (2 * 3, 2 * 3)
+    assert read_recipe("sample.png")["gradients"] == {"classifier": "judge"}
+    Path("c.json").write_text(json.dumps(results()["config"]))
+    assert main(["sample", "--config", "c.json", "--json", "again.json"]) == 0
+    assert results("again.json")["runs"][0]["gradients"] == 2 * 3
+
+
+def test_clip_is_told_what_to_pull_towards_and_away_from(sample, judges):
+    asked = ("--guidance", "clip(cfg(1), strength=1)", "--gradient", "clip=clip", "--towards", "a red circle")
+    assert sample("a circle", *asked, "--away", "a blue circle") == 0
+    assert read_recipe("sample.png")["gradients"] == {"clip": "judge towards 'a red circle', away from 'a blue circle'"}
+    assert sample("--unconditional", *asked, "--out", "free.png") == 0
+
+
+def test_several_gradients_have_a_name_each(sample, judges):
+    rule = "clip(classifier(cfg(1), strength=1), strength=1)"
+    given = ("--gradient", "classifier=judge", "--gradient", "clip=clip")
+    assert sample("a green star", "--guidance", rule, *given, "--json", "out.json") == 0
+    assert results()["runs"][0]["gradients"] == 2 * 2 * 3
+
+
+def test_a_gradient_that_nothing_asks_for_is_said(sample, judges, capsys):
+    assert sample("a green star", "--gradient", "classifier=judge") == 0
+    assert "lodestar: warning: guidance cfg(1) asks for no gradient" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["--gradient", "classifier"], "--gradient takes NAME=FOLDER, got 'classifier'"),
+        (["--gradient", "=judge"], "--gradient takes NAME=FOLDER"),
+        (["--gradient", "a=judge", "--gradient", "a=clip"], "--gradient gives 'a' twice"),
+        (["--gradient", "classifier=nowhere"], "unknown model 'nowhere'"),
+        (["--gradient", "classifier=scenes-32"], "a gradient is of one that tells them apart"),
+        (["--towards", "a red circle"], "--towards is for what pulls: give --gradient"),
+        (["--gradient", "clip=clip", "--away", "a red circle"], "--away says what --towards is to be more likely than"),
+        (["--model", "judge"], "judge is a classifier, which tells pictures apart and draws none"),
+        (["--guidance", "classifier(cfg(1))"], "this guidance needs a gradient named 'classifier': pass gradients="),
+        (
+            ["--guidance", "classifier(cfg(1))", "--gradient", "classifier=judge", "--towards", "a cat"],
+            "'a cat' is no caption of scenes",
+        ),
+        (
+            ["--guidance", "classifier(cfg(1))", "--gradient", "classifier=small"],
+            "classifier 'judge' and the model are of pictures of two sizes: 3x8x8 and 3x16x16",
+        ),
+    ],
+    ids=str,
+)
+def test_mistakes_with_gradients_are_one_line_and_leave_nothing(sample, judges, capsys, args, said):
+    classifier(SCHEMA).save("small")
+    before = left()
+    assert sample("a green star", *args) == 2
+    err = capsys.readouterr().err
+    assert said in err
+    assert err.count("\n") == 1
+    assert left() == before
 
 
 @pytest.mark.parametrize("scale", ["4", "-1.5"])

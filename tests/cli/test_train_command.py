@@ -59,7 +59,7 @@ def test_a_configuration_comes_back_the_same(capsys):
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        ("--out r", "train needs --preset, one of scenes-32, cifar10, images, edit-32"),
+        ("--out r", "train needs --preset, one of scenes-32, cifar10, images, edit-32, classifier-scenes, "),
         ("--preset scenes-31 --out r", "unknown preset 'scenes-31': did you mean 'scenes-32'?"),
         ("--preset scenes-32", "train needs --out"),
         ("--preset images --out r", "preset 'images' needs --data"),
@@ -242,7 +242,7 @@ def test_every_option_of_the_help_is_in_the_configuration(capsys):
 @pytest.mark.parametrize("name", sorted(PRESETS))
 def test_a_presets_command_is_one(capsys, name):
     found = dry(capsys, *PRESETS[name].command.split()[2:])
-    assert found["reading"]["flip"] == (name == "cifar10")
+    assert found["reading"]["flip"] == name.endswith("cifar10")
     assert found["plan"]["train"] == json.loads(json.dumps(asdict(PRESETS[name].train)))
 
 
@@ -257,6 +257,49 @@ def test_a_run_resumes_and_its_model_samples(capsys):
     assert recipe["command"].startswith("lodestar train --preset scenes-32")
     assert main(["sample", "a red circle", "--model", "r/model", "--n", "1", "--out", "x.png"]) == 0
     assert Path("x.png").is_file()
+
+
+JUDGE = """
+    --resolution 16 --steps 2 --train.batch 4 --train.validate-images 8 --train.warmup 0 --train.precision fp32
+    --network.image.channels 8 16 --network.image.patch 1 --network.image.head 8 --network.image.vector 16 --device cpu
+    --quiet
+""".split()  # noqa: SIM905
+
+
+@pytest.mark.parametrize("name", ["classifier-scenes", "clip-scenes"])
+def test_what_tells_pictures_apart_is_trained_by_a_preset_too(capsys, name):
+    tower = "--vocab 300 --network.tower.dim 16 --network.tower.head 8 --network.features 8".split()  # noqa: SIM905
+    args = ["--preset", name, *JUDGE, *(tower if name == "clip-scenes" else [])]
+    assert main(["train", *args, "--out", "r", "--half", "--json", "out.json"]) == 0
+    assert json.loads(Path("out.json").read_text())["model"] == "r/model"
+    assert main(["train", "--out", "r", "--resume", "--steps", "3", "--quiet"]) == 0
+    assert main(["info", "r/model"]) == 0
+    assert name in capsys.readouterr().out
+    log = [json.loads(line) for line in Path("r/log.jsonl").read_text().splitlines()]
+    assert 0 <= log[-1]["validation"]["accuracy"] <= 1
+    first = dry(capsys, *args, "--out", "s", "--network.image.clean")
+    assert first["plan"]["network"]["image"]["clean"]
+    Path("c.json").write_text(json.dumps(first))
+    assert dry(capsys, "--config", "c.json") == first
+    assert not first["plan"]["train"]["early"]
+    image = dry(capsys, "--config", "c.json", "--size", "large")["plan"]["network"]["image"]
+    assert (image["channels"], image["clean"], image["patch"]) == ([96, 192], True, 1)
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        ("--preset classifier-scenes --out r --guidance cfg(2)", "unknown option '--guidance'"),
+        ("--preset classifier-scenes --out r --kind eps", "unknown option '--kind'"),
+        ("--preset classifier-cifar10 --out r", "preset 'classifier-cifar10' needs --data"),
+        ("--preset classifier-scenes --out r --resolution 30", "resolution 30 is no multiple of 4"),
+        ("--preset clip-scenes --out r --train.batch 1", "CLIP learns by contrast"),
+        ("--preset classifier-scenes --out r --init scenes-32", "scenes-32 is a model that draws pictures"),
+    ],
+)
+def test_mistakes_with_them_are_one_line(capsys, args, said):
+    assert said in refused(capsys, args)
+    assert not Path("r").exists()
 
 
 def test_a_run_is_resumed_by_its_folder_alone(capsys):

@@ -32,6 +32,11 @@ def test_case_and_spaces_do_not_matter():
     assert TOKENIZER.encode("  A Red\n circle ") == TOKENIZER.encode("a red circle")
 
 
+@pytest.mark.parametrize("text", ["a red circle", "an owl, or two", "", "красный 紅色"])
+def test_what_is_read_can_be_told_again(text):
+    assert Tokenizer.from_json(TOKENIZER.to_json()).decode(TOKENIZER.encode(f" {text.upper()} ")) == text
+
+
 def test_the_empty_text_is_the_start_alone():
     assert TOKENIZER.encode("") == [1]
 

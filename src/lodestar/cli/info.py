@@ -14,16 +14,19 @@ from .show import table
 
 @dataclass(frozen=True, kw_only=True)
 class Info(Command):
-    """Say what a model is: schema, null, drop rates, default guidance, measured table, recipe, licence."""
+    """Say what a model is: schema, null, drop rates, default guidance, measured table, recipe, licence.
+
+    Or a classifier or CLIP: what it tells apart.
+    """
 
     model: Positional[str] = "scenes-32"  # a shipped model, or the folder of one
 
     def run(self) -> dict[str, object]:
-        from ..model import load
+        from ..likelihood import known
 
-        known = load(self.model).describe()
-        table(("", ""), lines(known))
-        return {"config": to_json(self), "model": known}
+        told = known(self.model).describe()
+        table(("", ""), lines(told))
+        return {"config": to_json(self), "model": told}
 
 
 def lines(known: Mapping[str, object]) -> Iterator[tuple[str, str]]:

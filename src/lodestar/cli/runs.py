@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -49,7 +50,9 @@ class Run:
         scale = {} if self.scale is None else {"scale": self.scale, "w": self.scale - 1}
         accuracy = {} if self.true is None else {"prompt_accuracy": self.accuracy}
         cost = {"evaluations_per_image": self.per_image, "evaluations": self.result.evaluations}
-        return {**scale, "guidance": self.guidance, **accuracy, **cost, "seconds": round(self.result.seconds, 3)}
+        others = {k: n for k in ("backwards", "gradients") if (n := getattr(self.result.tally, k))}
+        seconds = {"seconds": round(self.result.seconds, 3)}
+        return {**scale, "guidance": self.guidance, **accuracy, **cost, **others, **seconds}
 
     def of_prompt(self, i: int) -> Result:
         """The images of one prompt; what they cost stays the whole run's."""
@@ -78,6 +81,9 @@ def runs(model: Model, job: Sample, prompts: Sequence[str | None]) -> list[Run]:
             task = bar.add_task("sampling" if scale is None else f"scale {scale:g}", total=None)
             result = _sampled(model, job, prompts, scale, start, _reporting(bar, task))
             done.append(Run(result, scale, judged(result)))
+    if job.gradient and not any(run.result.tally.gradients for run in done):
+        what = f"guidance {done[0].guidance} asks for no gradient, so --gradient did nothing"
+        warnings.warn(f"{what}: say --guidance 'classifier(cfg(1), strength=2)'", stacklevel=2)
     return done
 
 

@@ -42,6 +42,9 @@ class Sample(Command):
     negative: str | None = None  # what to guide away from, in place of the null
     named: Named = ()  # another prompt that the guidance asks for by name, as b="a blue square" for compose(name=b)
     net: Nets = ()  # another model that the guidance asks for by name, as weak=runs/mine/early for auto(2)
+    gradient: Nets = ()  # a classifier or CLIP that the guidance asks for by name, as classifier=runs/classifier/model
+    towards: str | None = None  # what these pull towards, in place of the prompt
+    away: str | None = None  # and away from: the text or class that --towards is to be more likely than
     n: int = 8  # images of each prompt
     seed: int = 0  # of the first image; the next one's is one more
     steps: int | None = None  # of the sampler; by default the model's own
@@ -110,6 +113,10 @@ class Sample(Command):
         self._pairs()
         if self.scales is not None and not self.scales:
             raise UsageError("--scales is empty: give the scales, as --scales 1 2 4")
+        if self.towards is not None and not self.gradient:
+            raise UsageError("--towards is for what pulls: give --gradient classifier=FOLDER, or clip=FOLDER")
+        if self.away is not None and self.towards is None:
+            raise UsageError("--away says what --towards is to be more likely than: give both")
         if self.init is None and (self.mask or self.strength is not None):
             raise UsageError(f"--{'mask' if self.mask else 'strength'} needs a picture to start from: give --init")
         guides = self.guidance is not None or self.negative is not None or self.named
@@ -143,17 +150,30 @@ class Sample(Command):
     def _loaded(self, name: str) -> Model:
         from ..model import load
 
-        return load(name, _device() if self.device == "auto" else self.device)
+        return load(name, self._place())
+
+    def _place(self) -> str:
+        return _device() if self.device == "auto" else self.device
 
     def _pairs(self) -> dict[str, dict[str, str]]:
         """What is given by name, of the options that take that."""
-        return {"named": pairs("--named", "PROMPT", self.named), "net": pairs("--net", "FOLDER", self.net)}
+        folders = {"net": self.net, "gradient": self.gradient}
+        found = {option: pairs(f"--{option}", "FOLDER", given) for option, given in folders.items()}
+        return {"named": pairs("--named", "PROMPT", self.named), **found}
 
     def others(self) -> dict[str, Any]:
         """What the guidance may ask for by name, as a model takes it."""
         given = self._pairs()
         nets = {name: self._loaded(folder) for name, folder in given["net"].items()}
-        return {"named": given["named"], "nets": nets}
+        return {"named": given["named"], "nets": nets, "gradients": self._gradients(given["gradient"])}
+
+    def _gradients(self, folders: Mapping[str, str]) -> dict[str, Any]:
+        from ..likelihood import Likelihood
+
+        judges = {name: Likelihood.load(folder, self._place()) for name, folder in folders.items()}
+        if self.towards is None:
+            return dict(judges)
+        return {name: judge.towards(self.towards, self.away) for name, judge in judges.items()}
 
     def _settled(self, model: Model) -> Sample:
         """With the model's own defaults filled in. Raises UsageError on a rule, sampler or grid that is not there."""

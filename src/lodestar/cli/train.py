@@ -20,8 +20,8 @@ from ..errors import UsageError
 from ..measure.edits import measure_edits
 from ..measure.prompts import measure_prompts
 from ..model import Model
-from ..train import PRESETS, Preset, check, sized, with_parts
-from ..train.presets import PARTS, UNSIZED
+from ..train import PRESETS, AnyPreset, LikelihoodPreset, Preset, check, sized, with_parts
+from ..train.presets import PARTS, unsized
 from . import parse, show
 from .command import Command
 from .config import plain, read, to_json
@@ -29,6 +29,7 @@ from .config import plain, read, to_json
 SCENES_32 = "scenes-32"  # the preset whose options are shown where none is named
 EMBEDDED = {"scenes": ScenesSource, "edits": EditsSource}  # the data that is in the package
 OWN = {SCENES_32: "scenes", "edit-32": "edits"}  # what a preset is of where no data is named
+OWN |= {"classifier-scenes": "scenes", "clip-scenes": "scenes"}
 
 MEASURED = 32  # test prompts, as often as samples are drawn
 
@@ -75,22 +76,34 @@ class Plan(Preset):
     measured: Suppress[Fixed[Mapping[str, object]]] = field(default_factory=dict)
 
 
-def plan_of(preset: Preset) -> Plan:
+@dataclass(frozen=True)
+class LikelihoodPlan(LikelihoodPreset):
+    """The same of what tells pictures apart."""
+
+    command: Suppress[Fixed[str]]
+    network: Any
+    process: Any = None
+    density: Any = None
+    measured: Suppress[Fixed[Mapping[str, object]]] = field(default_factory=dict)
+
+
+def plan_of(preset: AnyPreset) -> Plan | LikelihoodPlan:
     """The preset without its measured results, which are another run's."""
-    return Plan(**{**{f.name: getattr(preset, f.name) for f in fields(preset)}, "measured": {}})
+    given: dict[str, Any] = {**{f.name: getattr(preset, f.name) for f in fields(preset)}, "measured": {}}
+    return Plan(**given) if isinstance(preset, Preset) else LikelihoodPlan(**given)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Train(Command):
     """Train a model. The options after the first ones are the preset's own; `--preset NAME --help` shows its values."""
 
-    preset: str | None = None  # scenes-32, edit-32, cifar10 or images
+    preset: str | None = None  # scenes-32, edit-32, cifar10, images, classifier-scenes, classifier-cifar10, clip-scenes
     data: str | None = None  # a folder, a .parquet file or a Hub id; "scenes" is the embedded world, "edits" of it
     out: Path | None = None  # the run's folder: log, checkpoints, sample strips and the model
     resume: bool = False  # go on from the last checkpoint in --out, as the run there was started
     process: Annotated[str | None, _PROCESS] = None  # of noise; by default the preset's; its numbers are below
     density: Annotated[str | None, _DENSITY] = None  # of the levels that are trained at, likewise
-    size: str | None = None  # small, medium or large: the U-Net's widths and depths; options of the network win
+    size: str | None = None  # small, medium or large: the network's widths and depths; options of the network win
     init: str | None = None  # start from the weights of this model
     steps: int | None = None  # train so many steps (--train.steps)
     images: int | None = None  # train on so many images (--train.images)
@@ -98,7 +111,7 @@ class Train(Command):
     half: bool = False  # save the model in half precision, in a file of half the size
     quiet: bool = False  # no progress bar
     reading: Annotated[Reading, arg(name="")] = field(default_factory=Reading)
-    plan: Annotated[Plan, arg(name="")] = field(default_factory=lambda: plan_of(PRESETS[SCENES_32]))
+    plan: Annotated[Any, arg(name="")] = field(default_factory=lambda: plan_of(PRESETS[SCENES_32]))
 
     @classmethod
     def parse(cls, args: list[str]) -> Train:
@@ -137,7 +150,7 @@ class Train(Command):
             resume=self.resume,
             init=self.init,
             device=self.device,
-            measure=_MEASURES.get((str(settled.data), settled.plan.condition)),
+            measure=_MEASURES.get((str(settled.data), getattr(settled.plan, "condition", ""))),
             dtype=torch.float16 if self.half else torch.float32,
             quiet=self.quiet,
         )
@@ -145,7 +158,7 @@ class Train(Command):
         told = {"model": str(run.out / "model"), "steps": run.steps, "stopped": run.stopped, "seconds": run.seconds}
         return {"config": to_json(settled), **told, "last": plain(run.last)}
 
-    def _lasting(self) -> Plan:
+    def _lasting(self) -> Plan | LikelihoodPlan:
         """The plan with --steps or --images in it."""
         if self.steps is None and self.images is None:
             return self.plan
@@ -202,14 +215,14 @@ def _command(args: list[str], asked: Train, start: str) -> str:
     return " ".join([asked.plan.command, *map(shlex.quote, beside)])
 
 
-def _plan(chosen: _Chosen) -> Plan:
+def _plan(chosen: _Chosen) -> Plan | LikelihoodPlan:
     """The preset that these choices, or else their configuration, ask for, with the parts that they ask for."""
     data = {} if chosen.config is None else _kept(chosen, read(chosen.config, Train.name()))
     names = ("preset", "size", *PARTS)
     said = {name: str(asked) for name in names if (asked := getattr(chosen, name) or data.get(name))}
     preset = training.preset(said.get("preset", SCENES_32))
     if "size" in said:
-        preset = replace(preset, network=sized(preset.network, said["size"]))
+        preset = replace(preset, network=sized(preset.network, said["size"]))  # type: ignore[arg-type]
     return plan_of(with_parts(preset, **{part: said[part] for part in PARTS if part in said}))
 
 
@@ -230,9 +243,7 @@ def _kept(given: _Chosen | Train, data: Mapping[str, Any]) -> Mapping[str, Any]:
 def _unsized(plan: Mapping[str, Any]) -> Mapping[str, Any]:
     """A plan without what a size says of its network."""
     network = plan.get("network")
-    if not isinstance(network, Mapping):
-        return plan
-    return {**plan, "network": {k: v for k, v in network.items() if k in UNSIZED}}
+    return {**plan, "network": unsized(network)} if isinstance(network, Mapping) else plan
 
 
 def _prompts(model: Model) -> dict[str, object]:

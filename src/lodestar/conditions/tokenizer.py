@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -75,6 +75,10 @@ class Tokenizer:
         """The ids of a text, of any length, the start token first; "" is the start token alone."""
         return [TEXT, *self._backend.encode(text, add_special_tokens=False).ids]
 
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of these ids, as it was read: in lower case, with single spaces."""
+        return self._backend.decode(list(ids)).strip()
+
     def unseen(self, text: str) -> list[str]:
         """The words of a text that were in no training text, in order, each once."""
         return [w for w in dict.fromkeys(_words(text)) if w not in self.words]
@@ -82,8 +86,10 @@ class Tokenizer:
     @cached_property
     def _backend(self) -> Backend:
         from tokenizers import Tokenizer as Backend
+        from tokenizers import decoders
 
         backend = Backend.from_str(self.bpe)
+        backend.decoder = decoders.ByteLevel()
         backend.encode_special_tokens = True  # "<null>" in a prompt is a word like any other
         return backend
 

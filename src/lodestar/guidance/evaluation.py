@@ -117,7 +117,7 @@ class Evaluation:
 
     def _gradient(self, ask: Ask, x: Tensor, level: Level) -> Callable[..., Tensor]:
         if ask.gradient not in self.gradients:
-            mend = f"pass gradients={{{ask.gradient!r}: log_p}} to guide"
+            mend = f"pass gradients={{{ask.gradient!r}: log_p}} to guide (--gradient {ask.gradient}=FOLDER)"
             raise UsageError(f"this guidance needs a gradient named '{ask.gradient}': {mend}")
         return partial(self._gradient_at, ask, x, level)
 

@@ -18,7 +18,7 @@ from ..data import differences
 from ..errors import UsageError
 from ..files import write_files
 from ..version import __version__
-from .presets import Preset
+from .named import AnyPreset
 
 _CONFIG, _TOKENIZER = "config.json", "tokenizer.json"
 # What may change when a run goes on: it changes neither the steps done nor what a step does.
@@ -41,7 +41,7 @@ def _stray(path: Path) -> bool:
     return path.name == _TOKENIZER or path.suffix == ".part"
 
 
-def record(out: Path, preset: Preset, schema: Schema, **notes: object) -> None:
+def record(out: Path, preset: AnyPreset, schema: Schema, **notes: object) -> None:
     """Write the configuration, first of all. Raises UsageError if another run has begun in the folder since `claim`."""
     claim(out, resume=False)
     files = {}
@@ -77,7 +77,7 @@ def recorded_tokenizer(out: Path) -> Tokenizer | None:
         raise UsageError(f"{path} is damaged: start in another folder") from None
 
 
-def continued(preset: Preset, data: Mapping[str, Any]) -> Preset:
+def continued(preset: AnyPreset, data: Mapping[str, Any]) -> AnyPreset:
     """The preset as the run in `data` has it. Raises UsageError, with the fields, if it is asked to go on otherwise."""
     before, train = data["preset"], preset.train
     if train.precision == "auto":
@@ -97,7 +97,7 @@ def refuse_other_data(now: Mapping[str, object], data: Mapping[str, Any]) -> Non
         raise UsageError(f"the run was started on other data ({', '.join(other)}): {mend}")
 
 
-def described(preset: Preset) -> dict[str, Any]:
+def described(preset: AnyPreset) -> dict[str, Any]:
     """A preset as JSON values; of the fields that hold one of several classes, which one."""
     parts: dict[str, Any] = {"process": preset.process, "density": preset.density}
     tagged = {name: {"kind": type(part).__name__, **asdict(part)} for name, part in parts.items()}

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal, TypeVar
 
 import torch
+from torch import nn
 
 from ..conditions import (
     ImageSchema,
@@ -20,11 +21,14 @@ from ..conditions import (
     Tokenizer,
     VectorSchema,
 )
-from ..core import Kind, Level, convert
+from ..core import Kind, Level, convert, generator
 from ..data import Source, shapes
 from ..errors import UsageError, unknown
+from ..model import build
+from ..networks import encoder, unet
+from ..networks.encoder import ImageEncoderConfig
 from ..networks.tower import TowerConfig
-from ..networks.unet import SIZES, UNetConfig
+from ..networks.unet import UNetConfig
 from ..process import DENSITIES, PROCESSES, Density, Flow, LogitNormal, Process
 from ..request import Defaults
 from .config import TrainConfig
@@ -34,7 +38,11 @@ from .weighting import InTermsOf, MinSNR, Weight
 TOKENIZER_TEXTS = 20_000  # captions that a tokenizer learns from
 KINDS = ("text", "label", "image", "vector")  # of conditions
 CHANNELS = 3  # of a source's pictures
-UNSIZED = ("in_channels", "patch", "tower", "inner")  # what no size of a network says
+UNSIZED = ("in_channels", "patch", "tower", "inner", "clean")  # what no size of a network says
+SIZES: Mapping[type, Mapping[str, Any]] = {UNetConfig: unet.SIZES, ImageEncoderConfig: encoder.SIZES}
+_WEIGHTS = 0x77656967687473  # keeps this draw apart from all others of the same seed
+N = TypeVar("N")
+P = TypeVar("P")
 PARTS = {  # of a preset, that are one of several classes, by lower-case name
     "process": {name.lower(): cls for name, cls in PROCESSES.items()},
     "density": {name.lower(): cls for name, cls in DENSITIES.items()},
@@ -136,26 +144,37 @@ EDIT_32 = replace(
 PRESETS: dict[str, Preset] = {p.name: p for p in (SCENES_32, CIFAR10, IMAGES, EDIT_32)}
 
 
-def preset(name: str) -> Preset:
-    """A preset by its name. Raises UsageError for an unknown one."""
-    if name not in PRESETS:
-        raise unknown("preset", name, PRESETS)
-    return PRESETS[name]
+def sized(network: N, size: str) -> N:
+    """A network of one of its SIZES that reads what this one reads. Raises UsageError for an unknown size."""
+    if hasattr(network, "image"):  # the part of a classifier or a CLIP that has sizes
+        return replace(network, image=sized(network.image, size))  # type: ignore[type-var]
+    sizes = SIZES[type(network)]
+    if size not in sizes:
+        raise unknown("size", size, sizes)
+    return replace(sizes[size], **{name: getattr(network, name) for name in UNSIZED if hasattr(network, name)})
 
 
-def sized(network: UNetConfig, size: str) -> UNetConfig:
-    """A network of one of SIZES that reads what this one reads. Raises UsageError for an unknown size."""
-    if size not in SIZES:
-        raise unknown("size", size, SIZES)
-    return replace(SIZES[size], **{name: getattr(network, name) for name in UNSIZED})
+def unsized(network: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What no size says of a network, as JSON values."""
+    if isinstance(image := network.get("image"), Mapping):
+        return {**network, "image": unsized(image)}
+    return {k: v for k, v in network.items() if k in UNSIZED}
 
 
-def with_parts(preset: Preset, **names: str) -> Preset:
+def network_of(config: Any, schema: Schema, seed: int) -> nn.Module:
+    """An untrained network: its weights are a function of its configuration and the seed."""
+    kind = type(config).__name__.removesuffix("Config").lower()
+    with torch.random.fork_rng([]):
+        torch.manual_seed(generator(seed, _WEIGHTS).initial_seed())
+        return build({"type": kind, **asdict(config)}, schema)
+
+
+def with_parts(preset: P, **names: str) -> P:
     """The preset with other PARTS, each by its name and with its own numbers; one that it has already stays as it is.
 
     Raises UsageError for an unknown name.
     """
-    return replace(preset, **{part: _part(part, name, getattr(preset, part)) for part, name in names.items()})
+    return replace(preset, **{part: _part(part, name, getattr(preset, part)) for part, name in names.items()})  # type: ignore[type-var]
 
 
 def _part(part: str, name: str, own: object) -> Any:
@@ -173,7 +192,7 @@ def check(preset: Preset) -> None:
         raise UsageError(f"sampling: {error}") from None
     if preset.train.optimizer not in OPTIMIZERS:
         raise unknown("optimizer", preset.train.optimizer, OPTIMIZERS)
-    _check_shape(preset.network, preset.resolution)
+    check_shape(preset.network, preset.resolution)
     weight_of(preset)
     if not 0 < preset.inner_weight < math.inf:
         raise UsageError(f"inner_weight must be finite and more than 0, got {preset.inner_weight}")
@@ -187,8 +206,8 @@ def _check_kind(kind: Kind, visited: Sequence[Level]) -> None:
         convert(kind, nothing, nothing, level)
 
 
-def _check_shape(network: UNetConfig, resolution: int) -> None:
-    """Whether the network takes the pictures."""
+def check_shape(network: Any, resolution: int) -> None:
+    """Whether a network of this configuration takes the pictures."""
     if network.in_channels != CHANNELS:
         raise UsageError(f"pictures have {CHANNELS} channels and this network takes {network.in_channels}")
     multiple = network.multiple

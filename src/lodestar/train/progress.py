@@ -18,7 +18,7 @@ class Shown(Protocol):
         ...
 
     def report(self, steps: int, line: Mapping[str, float]) -> None:
-        """The means of the last steps: loss, images_per_second, drop_rate."""
+        """The means of the last steps: loss, images_per_second, drop_rate, accuracy."""
         ...
 
     def say(self, text: str) -> None:
@@ -72,4 +72,5 @@ class Lines:
 def means(line: Mapping[str, float]) -> str:
     """The numbers of a report in a few words."""
     text = f"loss {line['loss']:.4f}  {line['images_per_second']:.0f} images/s"
-    return f"{text}  dropped {line['drop_rate']:.1%}" if "drop_rate" in line else text
+    shares = {"dropped": "drop_rate", "accuracy": "accuracy"}
+    return "  ".join([text, *(f"{word} {line[name]:.1%}" for word, name in shares.items() if name in line)])

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 from torch import nn
 
-from ..conditions import Schema, guidable
-from ..core import generator
+from ..conditions import Schema, Tokenizer, guidable
 from ..data import Batch, Source
 from ..errors import UsageError
 from ..files import writing
-from ..model import Model, build, load
+from ..likelihood import Likelihood
+from ..model import Model, load
+from . import likelihoods, presets
 from .account import Look, Snapshot
 from .checkpoint import FOLDER as CHECKPOINTS
 from .checkpoint import has_checkpoints
@@ -25,29 +26,30 @@ from .config import TrainConfig
 from .device import accelerated
 from .folder import claim, continued, described, record, recorded, recorded_tokenizer, refuse_other_data, versions
 from .loop import Outcome, loop
+from .named import AnyPreset
 from .only import train_only
 from .precision import Precision, choose
-from .presets import Preset, check, schema_of, weight_of
+from .presets import Preset, network_of, weight_of
 from .repeat import threads
 from .shares import agreed
 from .start import take_over, tokenizer_of
 from .strips import save_strip
 from .task import Denoising
-from .validate import Validation
+from .validate import Judged, Validation
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-_WEIGHTS = 0x77656967687473  # keeps this draw apart from all others of the same seed
 
 Measure = Callable[[Model], Mapping[str, object]]  # of the averaged model
+Trained: TypeAlias = Model | Likelihood
 
 
 @dataclass(frozen=True)
 class Run:
     """How a run ended."""
 
-    model: Model  # averaged weights
+    model: Trained  # averaged weights
     out: Path
     steps: int  # done
     stopped: str | None  # the signal that ended it early; --resume goes on
@@ -56,7 +58,7 @@ class Run:
 
 
 def train(
-    preset: Preset,
+    preset: AnyPreset,
     source: Source | Callable[[], Source],
     out: Path | str,
     *,
@@ -80,13 +82,13 @@ def train(
     Ctrl-C and SIGTERM save a checkpoint and the model, and end it. Raises UsageError for what cannot be done.
     """
     out, preset = Path(out), replace(preset, measured={})  # which is another run's
-    check(preset)
+    maker(preset).check(preset)
     claim(out, resume)
     accelerator = accelerated(device)
     quiet = quiet or not accelerator.is_main_process
     with threads(preset.train.threads):
         preset, source, model = _begun(preset, source, out, resume, init, accelerator, quiet)
-        task = denoising(preset, model)
+        task = maker(preset).task(preset, model)
         looks, stream = _looks(preset, task, model, source, out, measure), _stream(preset.train, source)
         early = Snapshot(preset.train.early_steps, partial(_keep_early, preset, source, model, out, dtype))
         outcome = loop(
@@ -100,27 +102,27 @@ def train(
 
 
 def _begun(
-    preset: Preset,
+    preset: AnyPreset,
     source: Source | Callable[[], Source],
     out: Path,
     resume: bool,
     init: Path | str | None,
     accelerator: Accelerator,
     quiet: bool,
-) -> tuple[Preset, Source, Model]:
+) -> tuple[AnyPreset, Source, Trained]:
     """The run's own preset, its data, and its model before the first step. A new run is recorded."""
-    begun = recorded(out) if resume else None
+    making, begun = maker(preset), recorded(out) if resume else None
     if begun is not None:
         preset, init = continued(preset, begun), begun["init"]
     else:
         preset = replace(preset, train=replace(preset.train, precision=_precision(preset.train, accelerator)))
-    before = load(init) if init is not None and not has_checkpoints(out / CHECKPOINTS) else None
+    before = making.load(init) if init is not None and not has_checkpoints(out / CHECKPOINTS) else None
     source = source() if callable(source) else source
     _check_size(preset, source)
     if begun is not None:
         refuse_other_data(source.describe(), begun)
     tokenizer = recorded_tokenizer(out) if resume else tokenizer_of(before, source)
-    model = new_model(preset, schema_of(preset, source, tokenizer), source.resolution)
+    model = making.new(preset, making.schema(preset, source, tokenizer), source.resolution)
     taken = take_over(model.network, before) if before else None
     _check_only(preset.train, model.network, init)
     if begun is None and accelerator.is_main_process:
@@ -130,7 +132,7 @@ def _begun(
     return preset, source, model
 
 
-def _check_size(preset: Preset, source: Source) -> None:
+def _check_size(preset: AnyPreset, source: Source) -> None:
     if source.resolution != preset.resolution:
         why = f"the source is of {source.resolution} pixels a side and the preset of {preset.resolution}"
         raise UsageError(f"{why}: open the source at that resolution, or change the preset's")
@@ -147,6 +149,26 @@ def _stream(config: TrainConfig, source: Source) -> Callable[[int], Iterator[Bat
     return partial(source.batches, config.batch, config.seed)
 
 
+@dataclass(frozen=True)
+class Maker:
+    """What a run makes of a preset of some kind."""
+
+    check: Callable[[Any], None]  # raises UsageError for what no data could make a run of
+    schema: Callable[[Any, Source, Tokenizer | None], Schema]
+    new: Callable[[Any, Schema, int], Any]  # what is trained, before its first step
+    load: Callable[[Path | str], Any]  # another one, to start from
+    task: Callable[[Any, Any], Any]  # a Task that can be validated
+
+
+def maker(preset: AnyPreset) -> Maker:
+    return DENOISERS if isinstance(preset, Preset) else LIKELIHOODS
+
+
+def check(preset: AnyPreset) -> None:
+    """Raises UsageError for what no data could make a run of."""
+    maker(preset).check(preset)
+
+
 def denoising(preset: Preset, model: Model) -> Denoising:
     """The task that a preset sets a model."""
     weight, seed, inner = weight_of(preset), preset.train.seed, preset.inner_weight
@@ -155,23 +177,28 @@ def denoising(preset: Preset, model: Model) -> Denoising:
 
 def new_model(preset: Preset, schema: Schema, resolution: int) -> Model:
     """An untrained model: its weights are a function of the preset and its seed."""
-    config = preset.network
-    kind = type(config).__name__.removesuffix("Config").lower()
-    with torch.random.fork_rng([]):
-        torch.manual_seed(generator(preset.train.seed, _WEIGHTS).initial_seed())
-        network = build({"type": kind, **asdict(config)}, schema)
+    network = network_of(preset.network, schema, preset.train.seed)
     guidance = preset.guidance if guidable(schema) else "cfg(1)"
     card = {"guidance": guidance, **{k: getattr(preset, k) for k in ("sampler", "steps", "grid", "licence")}}
-    shape = (config.in_channels, resolution, resolution)
+    shape = (preset.network.in_channels, resolution, resolution)
     return Model(network, preset.process, preset.kind, schema, shape, preset.name, card)
 
 
+DENOISERS = Maker(presets.check, presets.schema_of, new_model, load, denoising)
+LIKELIHOODS = Maker(
+    likelihoods.check, likelihoods.schema_of, likelihoods.new_likelihood, Likelihood.load, likelihoods.task_of
+)
+
+
 def _looks(
-    preset: Preset, task: Denoising, model: Model, source: Source, out: Path, measure: Measure | None
+    preset: AnyPreset, task: Judged, model: Trained, source: Source, out: Path, measure: Measure | None
 ) -> Sequence[Look]:
     config = preset.train
     held, part = source.held_out(config.validate_images), config.batch // config.accumulate
     validation = Validation(task, held, part, choose(config.precision, model.device))
+    looks = [Look("validation", config.validate_every, validation)]
+    if not isinstance(model, Model):
+        return looks
 
     def samples(network: nn.Module, steps: int) -> Mapping[str, object]:
         path = out / "samples" / f"step-{steps:08}.png"
@@ -181,12 +208,12 @@ def _looks(
     def measured(network: nn.Module, _: int) -> Mapping[str, object]:
         return measure(replace(model, network=network)) if measure else {}
 
-    looks = [Look("validation", config.validate_every, validation), Look("samples", config.sample_every, samples)]
+    looks.append(Look("samples", config.sample_every, samples))
     return [*looks, Look("measured", config.sample_every, measured)] if measure else looks
 
 
 def _keep_early(
-    preset: Preset, source: Source, model: Model, out: Path, dtype: torch.dtype, average: nn.Module
+    preset: AnyPreset, source: Source, model: Trained, out: Path, dtype: torch.dtype, average: nn.Module
 ) -> None:
     """Save what the run knows early on: under the same conditions, a weaker model, for autoguidance."""
     card = {**model.card, "recipe": _recipe(preset, source, preset.train.early_steps)}
@@ -194,13 +221,13 @@ def _keep_early(
         replace(model, network=average, name=f"{model.name}-early", card=card).save(out / "early", dtype)
 
 
-def _finished(preset: Preset, source: Source, model: Model, outcome: Outcome) -> Model:
+def _finished(preset: AnyPreset, source: Source, model: Trained, outcome: Outcome) -> Trained:
     """The model with its averaged weights and its card."""
     recipe = {**_recipe(preset, source, outcome.steps), "seconds": round(outcome.seconds, 1)}
     return replace(model, network=outcome.network.cpu(), card={**model.card, "recipe": recipe})
 
 
-def _recipe(preset: Preset, source: Source, steps: int) -> dict[str, object]:
+def _recipe(preset: AnyPreset, source: Source, steps: int) -> dict[str, object]:
     """How a model came about that has seen so many steps."""
     images = steps * preset.train.batch
     recipe = {"preset": described(preset), "source": source.describe(), "images": images, "command": preset.command}

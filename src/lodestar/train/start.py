@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from ..conditions import Tokenizer, tokenizer_in
 from ..data import Source
 from ..errors import UsageError
+from ..likelihood import Likelihood
 from ..model import Model
 from .presets import TOKENIZER_TEXTS
 
@@ -38,7 +39,7 @@ class Taken:
 
 
 @torch.no_grad()
-def take_over(network: nn.Module, model: Model) -> Taken:
+def take_over(network: nn.Module, model: Model | Likelihood) -> Taken:
     """Copy all weights whose names and shapes fit. Raises UsageError if hardly any do."""
     own, other = network.state_dict(), model.network.state_dict()
     fits = _fitting(own, other)
@@ -51,7 +52,7 @@ def take_over(network: nn.Module, model: Model) -> Taken:
     return Taken(*(tuple(n for n in names) for names in _split(own, other, fits)))
 
 
-def tokenizer_of(model: Model | None, source: Source) -> Tokenizer | None:
+def tokenizer_of(model: Model | Likelihood | None, source: Source) -> Tokenizer | None:
     """Its tokenizer, which its token embeddings are of, and which has now read this source's texts too."""
     tokenizer = tokenizer_in(model.schema) if model else None
     return tokenizer and tokenizer.having_read(source.texts(TOKENIZER_TEXTS))

@@ -43,7 +43,8 @@ from ..errors import UsageError
 from ..pictures import from_uint8
 from ..process import Density, Process, Uniform
 
-DROPPED, NOISE, INNER = "dropped", "sigma/alpha", "inner_loss"  # names of facts
+DROPPED, NOISE = "dropped", "sigma/alpha"  # names of facts
+INNER, ACCURACY = "inner_loss", "accuracy"
 _DRAWS = 0x6472617773  # keeps these draws apart from the data's of the same seed
 
 
@@ -51,7 +52,8 @@ class Task(Protocol):
     """Anything with a network to train and a loss for each sample.
 
     A task may also have `facts`: per-sample tensors [B] of the last batch, by name. `NOISE` is named when a loss is not
-    finite; the mean of `DROPPED` is logged as the realised drop rate, that of `INNER` as the loss of an inner head.
+    finite; the mean of `DROPPED` is logged as the realised drop rate, that of `INNER` as the loss of an inner head, and
+    that of `ACCURACY` as it is.
     """
 
     network: nn.Module
@@ -92,6 +94,10 @@ class Denoising:
             return errors["main"]
         self.facts = {**self.facts, INNER: errors["inner"].detach()}
         return errors["main"] + self.inner * errors["inner"]
+
+    def judge(self, batch: Batch, eps: Tensor, level: Level) -> Mapping[str, Tensor]:
+        """What validation tells of pictures under this noise, each [B]."""
+        return {"loss": self.error(batch.images, eps, level, condition_of(batch, self.schema))}
 
     def error(self, images: Tensor, eps: Tensor, level: Level, condition: Condition | None) -> Tensor:
         """The weighted squared error [B] of the network's output, mean over pixels; images are uint8 [B, C, H, W]."""

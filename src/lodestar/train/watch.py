@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ..errors import UsageError
-from .task import DROPPED, INNER, NOISE
+from .task import ACCURACY, DROPPED, INNER, NOISE
 
 
 class NonFinite(UsageError):
@@ -45,7 +45,7 @@ class Seen:
         return torch.cat(values) if values else None
 
 
-LOGGED = {DROPPED: "drop_rate", INNER: INNER}  # facts whose mean is logged, under which name
+LOGGED = {DROPPED: "drop_rate", INNER: INNER, ACCURACY: ACCURACY}  # facts whose mean is logged, under which name
 
 
 class Watch:

@@ -8,8 +8,9 @@ that is eps. Cost: that of the rule inside, and a row of CLIP, forward and back.
 
 The rule holds the strength alone. What is near to what is the density's affair, which is told x, the level and the
 condition: `lodestar.gradients.similarity` makes one of an image encoder and text features, or, for "more red", of the
-features of "a red circle" against those of "a circle". The encoder has to know the noise, or else reads noise as
-pixels; one that does not is for `energy`, which shows it x0.
+features of "a red circle" against those of "a circle". What `lodestar train --preset clip-scenes` trains is a density
+itself (lodestar.Likelihood). The encoder has to know the noise, or else reads noise as pixels; one that does not is for
+`energy`, which shows it x0.
 """
 
 from __future__ import annotations
