@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lodestar.guidance import Tally
-from lodestar.measure.prompts import wilson
+from lodestar.measure import wilson
 
 AWARE, CLEAN, THROUGH = "noise-aware", "clean", "clean, through x0"  # how a classifier pushes
 TRUE, ALONE, CFG = "true scenes", "nothing", "cfg"  # what else there is to compare with

@@ -82,6 +82,16 @@ class Squares:
         return Batch(images, [f"a {CLASSES[i]} square" for i in which], which)
 
 
+class Breaks(Squares):
+    """The same, and broken after four batches."""
+
+    def batches(self, size: int, seed: int, start: int = 0) -> Iterator[Batch]:
+        for i, batch in enumerate(super().batches(size, seed, start), start):
+            if i == 4:
+                raise RuntimeError("broken")
+            yield batch
+
+
 def task(config: TrainConfig = CONFIG, **changes: object) -> Denoising:
     return replace(Denoising(Net(), Flow(), "flow", SCHEMA, seed=config.seed), **changes)  # type: ignore[arg-type]
 

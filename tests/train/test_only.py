@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 from safetensors.torch import load_file
-from squares import CONFIG, Net, Squares, run
+from squares import CONFIG, Breaks, Net, Squares, run
 
 from lodestar import load
 from lodestar.errors import UsageError
@@ -51,13 +51,6 @@ def test_a_head_is_trained_on_a_model_that_stays_as_it_is(plain, tmp_path, optim
 
 
 def test_it_ends_where_it_does_when_it_is_resumed(plain, tmp_path):
-    class Breaks(Squares):
-        def batches(self, size, seed, start=0):
-            for i, batch in enumerate(super().batches(size, seed, start), start):
-                if i == 4:
-                    raise RuntimeError("broken")
-                yield batch
-
     asked = {"init": plain.out / "model", "device": "cpu", "quiet": True}
     train(ALONE, Squares(), tmp_path / "whole", **asked)
     with pytest.raises(RuntimeError, match="broken"):

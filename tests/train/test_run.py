@@ -11,7 +11,7 @@ import torch
 from accelerate import Accelerator
 from PIL import Image
 from safetensors.torch import load_file
-from squares import CLASSES, CONFIG, Squares
+from squares import CLASSES, CONFIG, Breaks, Squares
 
 from lodestar import load, read_recipe
 from lodestar.conditions import ImageSchema, JointSchema, LabelSchema, TextSchema, Tokenizer
@@ -140,13 +140,6 @@ def test_what_a_killed_start_leaves_is_no_run(tmp_path):
 
 
 def test_resume_goes_on_and_ends_where_the_whole_run_does(finished, tmp_path):
-    class Breaks(Squares):
-        def batches(self, size, seed, start=0):
-            for i, batch in enumerate(super().batches(size, seed, start), start):
-                if i == 4:
-                    raise RuntimeError("broken")
-                yield batch
-
     with pytest.raises(RuntimeError):
         train(TINY, Breaks(), tmp_path / "b", device="cpu", quiet=True)
     assert not (tmp_path / "b" / "model").exists()

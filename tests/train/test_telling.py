@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from squares import CONFIG, Squares
+from squares import CONFIG, Breaks, Squares
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
@@ -174,13 +174,6 @@ def lines(out):
 @pytest.mark.parametrize("network", [CLASSIFIER, CLIP], ids=["classifier", "clip"])
 def test_a_run_leaves_a_likelihood_and_resumes_to_the_same_bits(tmp_path, network):
     preset = replace(TINY, network=network)
-
-    class Breaks(Squares):
-        def batches(self, size, seed, start=0):
-            for i, batch in enumerate(super().batches(size, seed, start), start):
-                if i == 4:
-                    raise RuntimeError("broken")
-                yield batch
 
     whole = train(preset, Squares(), tmp_path / "a", device="cpu", quiet=True)
     with pytest.raises(RuntimeError):

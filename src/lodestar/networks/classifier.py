@@ -22,21 +22,12 @@ from torch import Tensor, nn
 from ..conditions import Condition, Joint, Label, LabelSchema, Schema, singles
 from ..core import Level
 from ..errors import UsageError
-from .encoder import ImageEncoder, ImageEncoderConfig
+from .encoder import ImageEncoder, ImageEncoderConfig, Reads
 
 
 @dataclass(frozen=True)
-class ClassifierConfig:
+class ClassifierConfig(Reads):
     image: ImageEncoderConfig = field(default_factory=ImageEncoderConfig)
-
-    @property
-    def in_channels(self) -> int:
-        return self.image.in_channels
-
-    @property
-    def multiple(self) -> int:
-        """The side of an image must be a multiple of this."""
-        return self.image.multiple
 
 
 class Classifier(nn.Module):

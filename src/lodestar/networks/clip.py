@@ -18,14 +18,14 @@ from torch.nn.functional import normalize
 from ..conditions import Condition, Schema, Text, TextSchema
 from ..core import Level
 from ..errors import UsageError
-from .encoder import ImageEncoder, ImageEncoderConfig
+from .encoder import ImageEncoder, ImageEncoderConfig, Reads
 from .tower import TextTower, TowerConfig
 
 START, MOST = 1 / 0.07, 100.0  # of the scale, the paper's (sec. 2.5)
 
 
 @dataclass(frozen=True)
-class ClipConfig:
+class ClipConfig(Reads):
     image: ImageEncoderConfig = field(default_factory=ImageEncoderConfig)
     tower: TowerConfig = field(default_factory=lambda: TowerConfig(dim=128, head=32))
     features: int = 128  # that image and text have in common
@@ -33,15 +33,6 @@ class ClipConfig:
     def __post_init__(self) -> None:
         if self.features < 1:
             raise UsageError(f"features must be at least 1, got {self.features}")
-
-    @property
-    def in_channels(self) -> int:
-        return self.image.in_channels
-
-    @property
-    def multiple(self) -> int:
-        """The side of an image must be a multiple of this."""
-        return self.image.multiple
 
 
 class Clip(nn.Module):

@@ -49,6 +49,21 @@ class ImageEncoderConfig:
         return self.patch * 2 ** (len(self.channels) - 1)
 
 
+class Reads:
+    """What the configuration of a network with an image encoder says of its images: what the encoder's says."""
+
+    image: ImageEncoderConfig
+
+    @property
+    def in_channels(self) -> int:
+        return self.image.in_channels
+
+    @property
+    def multiple(self) -> int:
+        """The side of an image must be a multiple of this."""
+        return self.image.multiple
+
+
 # For two CPU cores: about 0.3, 0.6 and 2.4 million parameters.
 SIZES = {
     "small": ImageEncoderConfig(channels=(32, 64)),
