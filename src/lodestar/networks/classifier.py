@@ -6,7 +6,7 @@
 Its schema says what it tells apart: classes, which are one question, or a joint one of several, each with classes of
 its own. What is not asked of a picture, the null, adds nothing. Classes whose names share words share what is learnt of
 these: what red looks like need not be learnt of each shape anew. Guidance by a classifier that is the way down of the
-U-Net with attention pooling is of Dhariwal & Nichol 2021, arXiv:2105.05233, sec. 4; the words are ours.
+U-Net with attention pooling is of Dhariwal & Nichol 2021, arXiv:2105.05233, sec. 4.3; the words are ours.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     loss = -sum over the questions asked of log p(answer | x; level)
 
-Dhariwal & Nichol 2021, arXiv:2105.05233, sec. 4 and app. H: the classifier sees the noise of the denoiser's training. A
+Dhariwal & Nichol 2021, arXiv:2105.05233, sec. 4.3: the classifier sees the noise of the denoiser's training. A
 picture is asked what its class or its caption answers; what that leaves open adds nothing. Randomness: showing.py.
 """
 
