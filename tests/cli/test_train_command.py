@@ -74,6 +74,8 @@ def test_a_configuration_comes_back_the_same(capsys):
         ("--preset scenes-32 --out r --init nowhere", "unknown model 'nowhere'"),
         ("--preset edit-32 --out r --drop x", "--drop: expected a number, got 'x'"),
         ("--preset edit-32 --out r --drop text=x", "--drop: expected a number, got 'x'"),
+        ("--preset edit-32 --out r --drop text=.1,image", "a drop table takes NAME=FLOAT, got 'image'"),
+        ("--preset edit-32 --out r --drop text=.1,text=.2", "a drop table gives 'text' twice: give it once"),
         ("--preset edit-32 --out r --drop sketch=.1", "unknown part 'sketch'"),
         ("--preset edit-32 --out r --data scenes", "preset 'edit-32' is conditioned on pictures beside the images and"),
         ("--preset images --out full --data nowhere", "full is not empty"),

@@ -25,11 +25,12 @@ from ..train.presets import PARTS, unsized
 from . import parse, show
 from .command import Command
 from .config import plain, read, to_json
+from .pairs import pairs
 
 SCENES_32 = "scenes-32"  # the preset whose options are shown where none is named
 EMBEDDED = {"scenes": ScenesSource, "edits": EditsSource}  # the data that is in the package
-OWN = {SCENES_32: "scenes", "edit-32": "edits"}  # what a preset is of where no data is named
-OWN |= {"classifier-scenes": "scenes", "clip-scenes": "scenes"}
+# What a preset is of where no data is named.
+OWN = {SCENES_32: "scenes", "edit-32": "edits", "classifier-scenes": "scenes", "clip-scenes": "scenes"}
 
 MEASURED = 32  # test prompts, as often as samples are drawn
 
@@ -40,8 +41,7 @@ def _drop(texts: list[str]) -> float | dict[str, float]:
     """0.1, or a table as text=.05,image=.05,text+image=.05."""
     if "=" not in texts[0]:
         return _number(texts[0])
-    entries = [entry.partition("=") for entry in texts[0].split(",")]
-    return {parts.strip(): _number(p) for parts, _, p in entries}
+    return {parts: _number(p) for parts, p in pairs("a drop table", "FLOAT", texts[0].split(",")).items()}
 
 
 def _number(text: str) -> float:

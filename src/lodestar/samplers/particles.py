@@ -12,10 +12,10 @@ others. So a sample depends on its group alone. Predictions without weights are 
 
 stir is how much noise is drawn, in that of the reverse SDE. More than 1, with as much drift back to where the density
 is high, is Langevin dynamics on top: it leaves every density on the way as it is, and so the weights. Samples are then
-nearer to where they should be, and weights have less to make up for: at scale 8 on the oracle, the error of 4,000
-samples is seven times less with stir 5 than with 1. The second part of the variance is that of x0 given x, which the
-step takes for certain: for data of variance 1 it makes every step exact, however long; without it the samples are drawn
-together, the more so the more is stirred. Both are ours. What they gain: `python -m benchmarks tilting`.
+nearer to where they should be, and weights have less to make up for. The second part of the variance is that of x0
+given x, which the step takes for certain: for data of variance 1 it makes every step exact, however long; without it
+the samples are drawn together, the more so the more is stirred. Both are ours. What they gain is what
+`python -m benchmarks tilting` prints.
 """
 
 from __future__ import annotations
