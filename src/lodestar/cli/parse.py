@@ -116,7 +116,7 @@ def _line(box: str) -> str:
     missing = re.match(r"Missing value for argument '([^']*)'", text)
     if missing:
         return f"{missing[1]} needs a value"
-    return re.sub(r"^Error parsing [\w.]+: ", "", text).rstrip(".") or "cannot read these arguments"
+    return re.sub(r"^Error parsing [\w.-]+: ", "", text).rstrip(".") or "cannot read these arguments"
 
 
 def _unreadable(values: str, help: str) -> str:
