@@ -106,6 +106,8 @@ def test_a_comment_is_found_where_the_field_is_declared():
     assert comment(RULES["auto"], "scale") == "the authors' for EDM2-S on ImageNet-512, by FID"
     assert comment(RULES["negative"], "scale") == comment(RULES["negative"].__base__, "scale") == "ours, as for cfg"
     assert comment(RULES["tilt"], "scale") == comment(CFG, "scale")
+    assert comment(RULES["compose"], "weight") == comment(RULES["perpneg"], "weight") == "ours, the scale of cfg"
+    assert comment(RULES["pag"], "strength") == comment(RULES["seg"], "strength") != ""
     assert comment(RULES["pag"], "inner") == ""
 
 

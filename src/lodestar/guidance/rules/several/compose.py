@@ -11,24 +11,15 @@ Linear, hence the same in every space. Cost: a row for each condition besides th
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from ....core import Prediction, Step
-from ...fields import Number, settle, values, weight
+from ...fields import values, weight
 from ...rule import ALL, Ask, Asks, View, rule, union
-from .named import Named
+from .named import Weighed
 
 
 @rule
-class Compose(Named):
+class Compose(Weighed):
     """A rule and another condition beside its own."""
-
-    weight: Number = 4.0  # ours, the scale of cfg
-    neutral: ClassVar = {"weight": 0.0}
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        settle(self, "weight")
 
     def asks(self, at: Step) -> Asks:
         on = values(self.weight) != 0

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ....errors import UsageError
+from ...fields import Number, settle
 from ...rule import Wrapper
 
 
@@ -22,6 +24,18 @@ class Named(Wrapper):
     def key(self) -> str:
         """What it calls the prediction under that condition."""
         return key(self.name)
+
+
+@dataclass(frozen=True)
+class Weighed(Named):
+    """One that adds what that condition says, by its weight: at 0 the inner rule, exactly."""
+
+    weight: Number = 4.0  # ours, the scale of cfg
+    neutral: ClassVar = {"weight": 0.0}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        settle(self, "weight")
 
 
 def key(name: str) -> str:

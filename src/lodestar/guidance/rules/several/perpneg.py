@@ -14,26 +14,18 @@ negative besides cfg's two.
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from ....core import Prediction, Step
-from ...fields import Number, settle, values, weight
+from ...fields import values, weight
 from ...ops import along
 from ...rule import ALL, Ask, Asks, View, rule, union
-from .named import Named
+from .named import Weighed
 
 
 @rule
-class PerpNeg(Named):
+class PerpNeg(Weighed):
     """A rule and the perpendicular part of a negative condition."""
 
     name: str = "negative"
-    weight: Number = 4.0  # ours, the scale of cfg times 1
-    neutral: ClassVar = {"weight": 0.0}
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        settle(self, "weight")
 
     def asks(self, at: Step) -> Asks:
         on = values(self.weight) != 0
