@@ -65,6 +65,13 @@ def test_the_conditional_is_asked_also_when_the_inner_rule_does_not(net, x, cond
     assert sorted(net.passes[0]) == [0, 0, 0, 0, 1, 2, 3, 4]
 
 
+def test_without_phi_the_conditional_is_not_asked_for_its_size(net, x, condition, at):
+    g = guide(Rescale(CFG(0), phi=[0, 0.7, 0, 0]), net, condition, kind="x0")
+    found = g(x, at(1.0))
+    assert sorted(net.passes[0]) == [0, 0, 0, 0, 2]
+    assert torch.equal(found.x0[0], guide(CFG(0), net, condition, kind="x0")(x, at(1.0)).x0[0])
+
+
 def test_outside_an_interval_it_is_the_conditional_whichever_is_inside(net, x, condition, at):
     base = guide("cfg(1)", net, condition, kind="x0")(x, at(9.0))
     for rule in (Rescale(Interval(CFG(4))), Interval(Rescale(CFG(4)))):

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ....core import Prediction, Step
-from ...fields import Number, settle, weight
+from ...fields import Number, settle, values, weight
 from ...ops import scale_v, std
 from ...rule import Ask, Asks, View, Wrapper, rule, union
 
@@ -30,7 +30,7 @@ class Rescale(Wrapper):
         settle(self, "phi")
 
     def asks(self, at: Step) -> Asks:
-        return union(self.inner.asks(at), {"cond": Ask()})
+        return union(self.inner.asks(at), {"cond": Ask(rows=values(self.phi) != 0)})
 
     def __call__(self, view: View, at: Step) -> Prediction:
         guided = self.inner(view, at)
