@@ -68,6 +68,16 @@ def test_what_is_inside_may_be_any_rule():
     assert torch.allclose(found.eps, inner.eps - 2 * step.level.sigma * gradient(X, step.level))
 
 
+def test_x0_is_clipped_before_the_push_or_after_it_as_the_rules_are_nested():
+    """The released code clips first, so that what is pushed may leave the range."""
+    step = Step(at(Flow(), 0.8))
+    before, after = on("classifier(threshold(cfg(0)), 30)")(X, step), on("threshold(classifier(cfg(0), 30))")(X, step)
+    push = 30 * step.level.sigma**2 / step.level.alpha * gradient(X, step.level)
+    assert torch.allclose(before.x0, ORACLE(X, step.level).x0.clamp(-1, 1) + push)
+    assert torch.allclose(after.x0, (ORACLE(X, step.level).x0 + push).clamp(-1, 1))
+    assert before.x0.abs().max() > 1
+
+
 def test_none_is_asked_where_strength_is_0():
     step = Step(at(Flow(), 0.4))
     guided = on("classifier(cfg(0), 0)")

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -26,6 +27,14 @@ def test_the_unit_is_sigma_over_alpha_in_every_process(alpha, on):
     a = torch.tensor(alpha, dtype=torch.float64)
     vp, flow = Level(a, (1 - a**2).sqrt(), -a, a), Level(a, 1 - a, -a, a)
     assert [bool(RULE.on(Step(level))) for level in (vp, flow)] == ([True, False] if on else [False, False])
+
+
+def test_a_corrector_is_judged_by_its_own_level(net, x, condition, at):
+    """The released code goes by the step: there its corrector would be guided as well."""
+    g = guide(RULE, net, condition, kind="x0")
+    g(x, replace(at(0.3), index=5))
+    g(x, replace(at(0.2), index=5, part=1))
+    assert [len(p) for p in net.passes] == [8, 4]
 
 
 def test_outside_only_the_base_is_asked(at):

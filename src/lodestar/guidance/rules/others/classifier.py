@@ -15,7 +15,8 @@ of the posterior, (1 - e^{lam - lam'}) sigma'^2, that is the x0 above: the corre
 step. So it is Alg. 1 with the sampler `ddpm`, and with others a step of first order towards the same. The derivation
 has g at mu and at the next level; the released code (openai/guided-diffusion, `condition_mean`) has both at x and here,
 which its authors call a slight bug that did not change their results (issue 51).
-tests/guidance/rules/test_classifier.py measures the difference.
+tests/guidance/rules/test_classifier.py measures the difference. That code clips x0 before it is pushed, and not after:
+classifier(threshold(cfg(0)), 10) does so too, and threshold(classifier(cfg(0), 10)) clips what is pushed.
 
 Space: the score's, that is eps; linear, so the same for every network. In pure noise (alpha = 0) form "score" leaves
 the inner rule as it is. Cost: that of the rule inside, and a row of the classifier, forward and back.

@@ -26,7 +26,7 @@ from .against import NOT_THE_NULL
 class Perturbed(Wrapper):
     """A rule and the pull away from a changed network: strength 0 is the inner rule, exactly."""
 
-    strength: Number = 3.0
+    strength: Number = 3.0  # the author's of SEG; of PAG diffusers'
     neutral: ClassVar = {"strength": 0.0}
     exempt: ClassVar = {"cond_equal_to_null_changes_nothing": NOT_THE_NULL}
 

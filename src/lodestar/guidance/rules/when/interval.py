@@ -2,8 +2,10 @@
 
     inner where lo < sigma/alpha <= hi, inner's base elsewhere (and only the base is evaluated there)
 
-Bounds are EDM's sigma, whatever the process; with one level per sample each sample is inside or outside on its own. It
-is schedule(inner, interval(lo, hi)) by a shorter name.
+Bounds are EDM's sigma, whatever the process; with one level per sample each sample is inside or outside on its own.
+Every evaluation is judged by its own level, a corrector's too; the authors' code goes by the step, both of whose
+evaluations are guided or neither, and its bounds are steps, the last one included. It is
+schedule(inner, interval(lo, hi)) by a shorter name.
 
 A choice between predictions, the same in every space. Cost: the inner rule's inside, its base's outside.
 """

@@ -6,8 +6,8 @@ Of every rule that is base + (scale - 1) d this is the same rule with its scale 
 shapes, their normalisation and their time are in guidance/schedules.py. Of two schedules around each other the weights
 multiply.
 
-Linear in what the rule gives, hence the same in every space. Cost: that of the inner rule, and of the base alone where
-the weight is 0.
+Linear in what the rule gives, hence the same in every space. Cost: that of the inner rule, and the base's row where it
+lacks that and the weight is not 1; that of the base alone where the weight is 0.
 """
 
 from __future__ import annotations
