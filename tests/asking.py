@@ -107,4 +107,14 @@ def Universal(strength: Number = 1.0) -> Rule:
     return Energy(CFG(1), "classifier", -strength)
 
 
+class Elsewhere(CFG):
+    """With a base that it does not ask itself."""
+
+    def base_asks(self) -> Asks:
+        return {"user": Ask(replace="user")}
+
+    def base(self, view: View) -> Prediction:
+        return view["user"]
+
+
 SMALLEST: list[Rule] = [OfNet(), OfHook(), OfHead(), OfLevel(), Measured()]

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from asking import Classified
+from asking import Classified, Elsewhere
 from lodestar.core import Level, Prediction, Step, convert
 from lodestar.errors import UsageError
 from lodestar.guidance import ALL, CFG, Adaptive, Ask, Interval, Negative, Rule, View, guide, parse
@@ -178,16 +178,6 @@ def test_a_rule_that_asks_for_gradients_never_agrees():
     running = Adaptive(Classified()).begin()
     assert running.cosine(View(X, {"null": view(0, 0, 0)["null"]}), Step(FLOW)).isnan()
     assert Ask(drop=ALL) in running.asks(Step(FLOW, 3)).values()
-
-
-class Elsewhere(CFG):
-    """With a base that it does not ask itself."""
-
-    def base_asks(self):
-        return {"user": Ask(replace="user")}
-
-    def base(self, view):
-        return view["user"]
 
 
 def test_nothing_is_asked_for_the_sake_of_comparing():

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from asking import Elsewhere
 from lodestar.errors import UsageError
 from lodestar.guidance import CFG, Interval, guide, parse, take
 from lodestar.guidance.rules.several.plus import Plus
@@ -19,6 +20,12 @@ def test_what_each_adds_to_its_base_is_added_up(net, x, condition, at):
     expected = condition.value + 3 * condition.value + 1 * -7
     assert torch.allclose(g(x, at(1.0)).x0, x / 2 + expected.reshape(-1, 1, 1), atol=1e-5)
     assert g.evaluations == 12
+
+
+def test_what_the_second_adds_is_to_its_own_base(net, x, condition, at):
+    g = guide(Plus(CFG(4), Elsewhere(3)), net, condition, kind="x0", named={"user": condition[2:3]})
+    expected = 4 * condition.value + 3 * condition.value - condition.value[2]
+    assert torch.allclose(g(x, at(1.0)).x0, x / 2 + expected.reshape(-1, 1, 1), atol=1e-5)
 
 
 def test_one_that_adds_nothing_leaves_the_other_as_it_is(net, x, condition, at):

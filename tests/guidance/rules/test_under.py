@@ -2,9 +2,10 @@ from dataclasses import dataclass
 
 import torch
 
+from asking import Elsewhere
 from lodestar.conditions import Joint, Label
 from lodestar.core import Step
-from lodestar.guidance import CFG, Ask, Negative, Rule, View, guide
+from lodestar.guidance import CFG, Ask, Interval, Negative, Rule, View, guide
 from lodestar.guidance.rules.several.edit import Edit
 from lodestar.guidance.rules.several.under import Under
 from lodestar.guidance.rules.subtract.auto import Auto
@@ -79,3 +80,10 @@ def test_derivatives_and_gradients_are_of_the_other_condition_too(net, x, condit
     bound = {"kind": "x0", "named": {"b": condition[3:]}, "gradients": {"density": density}}
     found = guide(Under(Pulling(), "b"), squared, condition, **bound)(x, at(1.0))
     assert torch.allclose(found.x0, 4 * x + 4)
+
+
+def test_its_base_is_the_users_own_condition_whatever_the_inner_rules_is(net, x, condition, at):
+    named = {"a": condition[3:], "user": condition[2:3]}
+    g = guide(Interval(Under(Elsewhere(3), "a"), lo=0, hi=1), net, condition, kind="x0", named=named)
+    assert torch.allclose(g(x, at(5.0)).x0, x / 2 + condition.value.reshape(-1, 1, 1), atol=1e-5)
+    assert net.passes == [[1, 2, 3, 4]]
