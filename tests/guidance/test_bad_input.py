@@ -65,7 +65,9 @@ def test_a_number_that_it_cannot_be_is_told_with_its_range(cls: type[Rule], fiel
 @pytest.mark.parametrize(("cls", "field", "kind"), [p for p in parameters() if p.values[2] != Number])
 def test_what_else_it_cannot_be_is_told_by_the_fields_name(cls: type[Rule], field: str, kind: Any) -> None:
     for value in NO_VALUES:
-        if (isinstance(value, str) and kind in (str, Sequence[str])) or (value == [[1.0]] and kind == Sequence[Number]):
+        if isinstance(value, str) and kind in (str, Sequence[str]):
+            continue
+        if isinstance(value, list | Tensor) and kind in (Sequence[Number], Sequence[Sequence[Number]]):
             continue
         line = said(cls, field, value)
         if get_origin(kind) is Literal:

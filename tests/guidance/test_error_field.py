@@ -46,7 +46,7 @@ STRENGTHS = {
     "mix": (0.1, 0.2, 0.3, 0.4, 0.6),
     "k": (0.8, 0.95, 1.1, 1.3, 2.0),
 }
-OF_OTHERS = ("plus", "region", "under")  # by their defaults they are another rule's guidance, or another condition's
+OF_OTHERS = ("mask", "plus", "region", "under")  # by their defaults another rule's guidance, or another condition's
 
 
 def normal(n: int) -> Tensor:

@@ -28,6 +28,7 @@ TAKES = {  # what a field takes by its type, where it has no range
     Sequence[int]: "whole numbers",
     Sequence[float]: "numbers",
     Sequence[Number]: "numbers",
+    Sequence[Sequence[Number]]: "rows of numbers",
 }
 END = r"(?<!\beq)(?<!\bsec)(?<!\bal)\.(?= |$)"  # of a sentence
 EQUATION = r"(?:eq\.|[sS]ec\.|app\.|Alg\.|Algorithms?|Theorem|Table) [\w.-]+(?:(?:, | and )\d[\w.-]*)*"

@@ -1,9 +1,10 @@
 import pytest
 import torch
 
+from asking import Elsewhere
 from lodestar.core import Prediction, Step
 from lodestar.errors import UsageError
-from lodestar.guidance import CFG, View, guide
+from lodestar.guidance import CFG, Cached, Interval, View, guide
 from lodestar.guidance.rules.several.region import Region
 from lodestar.guidance.rules.several.under import Under
 
@@ -68,6 +69,21 @@ def test_outside_of_an_interval_each_side_has_its_own_base(net, condition, at):
     rule = 'interval(region(cfg(3), inside=under(cfg(2), "a")), lo=0, hi=1)'
     g = guide(rule, net, condition, kind="x0", named={"a": condition[3:]})
     assert torch.allclose(g(x, at(5.0)).x0, x / 2 + condition.value.reshape(-1, 1, 1), atol=1e-5)
+
+
+def test_each_part_falls_back_to_the_base_of_its_own_rule(net, condition, at):
+    x = torch.randn(4, 4, 8)
+    rule, named = Interval(Region(CFG(3), Elsewhere(3)), lo=0, hi=1), {"user": condition[2:3]}
+    g = guide(rule, net, condition, kind="x0", named=named)
+    said = g(x, at(5.0)).x0 - x / 2
+    assert torch.allclose(said[..., :4], torch.tensor(3.0), atol=1e-5)
+    assert torch.allclose(said[..., 4:], condition.value.reshape(-1, 1, 1).expand(4, 4, 4), atol=1e-5)
+    assert net.passes == [[1, 2, 3, 4, 3, 3, 3, 3]]
+
+
+def test_both_begin():
+    running = Region(Cached(CFG(4)), Cached(CFG(2))).begin()
+    assert running.inner.past == running.inside.past == []
 
 
 def test_what_is_no_picture_and_what_is_no_box():
