@@ -158,6 +158,18 @@ def test_groups_with_weights_nearly_alike_are_left_until_the_end() -> None:
     assert found[4] == [0, 1, 2, 3]
 
 
+def test_who_is_resampled_weighs_as_much_as_the_others_from_there_on() -> None:
+    """And is not resampled again by what it weighed before."""
+    far, none = [0, 1000, 0, 0], [0] * 4
+    assert chosen([far, none, none, none, none], 4)[1:] == [[1] * 4, *[[0, 1, 2, 3]] * 3]
+
+
+def test_the_last_step_resamples_nobody() -> None:
+    """It draws no noise to part copies."""
+    far, none = [0, 1000, 0, 0], [0] * 4
+    assert chosen([none, none, none, far], 4)[3] == [0, 1, 2, 3]
+
+
 def test_what_is_drawn_to_resample_is_drawn_once_and_apart() -> None:
     noise = Together(4)
     grid, x = levels(Cosine(), 12), X[:4]
