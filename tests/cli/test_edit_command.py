@@ -125,6 +125,8 @@ def test_accuracy_is_told_where_the_reader_can_judge(edit, tmp_path, capsys, mon
         (("in.png", GREEN, "--sampler", "dimm"), "unknown sampler 'dimm'"),
         (("in.png", GREEN, "--out", "out.jpg"), "--out out.jpg must end in .png"),
         (("in.png", GREEN, "--out", "a.png", "--json", "a.png"), "--json a.png is where the picture goes"),
+        (("in.png", GREEN, "--out", "./in.png"), "--out in.png is what is read, and would be lost: give another file"),
+        (("in.png", GREEN, "--json", "in.png"), "--json in.png is what is read, and would be lost"),
         (("in.png", GREEN, "more"), "unexpected 'more': put a text of several words in quotes"),
         (("in.png", GREEN, "--negative", "x"), "unknown option '--negative'"),
     ],

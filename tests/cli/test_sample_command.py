@@ -372,6 +372,24 @@ def test_a_picture_that_cannot_be_started_from(sample, capsys, args, says):
     assert left() == ["large.png", "text.png"]
 
 
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (("--out", "in.png"), "--out in.png is what is read, and would be lost: give another file"),
+        (("--json", "in.png"), "--json in.png is what is read, and would be lost: give another file"),
+    ],
+)
+@pytest.mark.parametrize("read", [("--init", "in.png"), ("--init", "other.png", "--mask", "in.png")], ids=str)
+def test_what_is_read_is_not_written_over(sample, capsys, monkeypatch, args, says, read):
+    monkeypatch.setattr("lodestar.job.Job.run", None)  # sampling would fail
+    for name in ("in.png", "other.png"):
+        Image.new("RGB", (16, 16)).save(name)
+    before = Path("in.png").read_bytes()
+    assert sample(STAR, *read, *args) == 2
+    assert says in capsys.readouterr().err
+    assert Path("in.png").read_bytes() == before
+
+
 def test_a_full_disk_leaves_what_was_there(sample, capsys, monkeypatch):
     Path("strip.png").write_bytes(b"before")
 

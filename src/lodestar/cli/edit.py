@@ -51,7 +51,7 @@ class Edit(Command):
 
     def run(self) -> dict[str, object]:
         path = self._check()
-        show.check_picture(self.out, self.json)
+        show.check_picture(self.out, self.json, path)
         model, before = self._begun()
         settled = self._settled(model)
         _say(path, before)

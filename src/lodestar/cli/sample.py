@@ -127,14 +127,14 @@ class Sample(Command):
         """A picture's path for each prompt. Raises UsageError where they could not be written."""
         out = self._out()
         if self.prompts is None:
-            show.check_picture(out, self.json)
+            show.check_picture(out, self.json, self.init, self.mask)
             return [out]
         if out.suffix.lower() == ".png":
             raise UsageError(f"--out {out} is the name of a picture, and with --prompts it is a folder: leave .png out")
         show.check_folder(out)
         paths = [out / f"{i:04d}-{_slug(str(prompt))}.png" for i, prompt in enumerate(asked, 1)]
         for path in paths:
-            show.check_picture(path, self.json)
+            show.check_picture(path, self.json, self.init, self.mask, self.prompts)
         return paths
 
     def _out(self) -> Path:

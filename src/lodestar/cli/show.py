@@ -99,12 +99,19 @@ def check_file(path: Path) -> None:
         check_folder(path.parent)
 
 
-def check_picture(path: Path, results: Path | None) -> None:
-    """Raise UsageError if no picture could be written there, beside the results that --json asks for."""
+def check_picture(path: Path, results: Path | None, *read: Path | None) -> None:
+    """Raise UsageError if no picture could be written there, beside the results that --json asks for.
+
+    What is read is not written over: neither of the two may be one of these files.
+    """
     if path.suffix.lower() != ".png":
         raise UsageError(f"--out {path} must end in .png, which is what is written")
     if results is not None and results.absolute() == path.absolute():
         raise UsageError(f"--json {results} is where the picture goes: give another file")
+    kept = {file.resolve() for file in read if file is not None}
+    for option, file in (("--out", path), ("--json", results)):
+        if file is not None and file.resolve() in kept:
+            raise UsageError(f"{option} {file} is what is read, and would be lost: give another file")
     check_file(path)
 
 
