@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import replace
+from itertools import product
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from torch.nn.functional import cross_entropy
 
 from judges import CLASSIFIER, CLIP, classifier, shaken
 from lodestar import Likelihood
-from lodestar.conditions import LabelSchema, TextSchema, Tokenizer
+from lodestar.conditions import LabelSchema, Text, TextSchema, Tokenizer
 from lodestar.core import Level
 from lodestar.data import Batch
 from lodestar.data.scenes.answers import SCHEMA
@@ -151,10 +152,39 @@ def test_the_contrast_is_symmetric_over_what_the_pass_holds():
     assert torch.equal(task.facts[ACCURACY], (logits.argmax(1) == own).float())
 
 
-def test_the_same_text_is_no_negative():
-    """Two pictures of one caption alone have nothing to tell apart."""
-    same = Batch(BATCH.images[:2], ["a red square"] * 2)
-    assert contrasting().loss(same, 0).abs().max() < 1e-6
+def test_the_same_text_is_right_wherever_it_stands():
+    task = contrasting()
+    task.loss(Batch(BATCH.images[:2], ["a red square"] * 2), 0)
+    assert task.facts[ACCURACY].tolist() == [1, 1]
+
+
+class Table:
+    """As if a CLIP: how near picture i, all of whose pixels are i, is to each of the texts."""
+
+    scale, schema = 1.0, TEXTS
+
+    def __init__(self, near: Tensor, texts: list[str]) -> None:
+        self.near, self.ids = near, TEXTS.encode(texts).ids
+
+    def picture(self, x: Tensor, level: Level) -> Tensor:
+        return self.near[x[:, 0, 0, 0].long()]
+
+    def encode(self, text: Text) -> Tensor:
+        return (text.ids[:, None] == self.ids).all(2).to(self.near)
+
+
+def test_its_optimum_is_the_log_ratio_that_guidance_climbs():
+    """Over all batches of three there can be, where texts come twice: no change of log p(x, text) / p(x) p(text)."""
+    p = torch.tensor([[0.30, 0.05], [0.10, 0.15], [0.05, 0.35]], dtype=torch.float64)  # of a picture and a text
+    near = (p / p.sum(0) / p.sum(1, keepdim=True)).log().requires_grad_()
+    texts = ["a red square", "a blue square"]
+    task, whole = Contrasting(Table(near, texts), Showing(Flow())), torch.zeros(())
+    for batch in product(range(3), range(2), repeat=3):
+        x, text = torch.tensor(batch[::2]), torch.tensor(batch[1::2])
+        shown = Batch(torch.zeros(3, 3, 1, 1), [texts[t] for t in text])
+        loss = task.seen(shown, x[:, None, None, None].double(), None)["loss"]  # type: ignore[arg-type]
+        whole = whole + p[x, text].prod() * loss.sum()
+    assert torch.autograd.grad(whole, near)[0].abs().max() < 1e-12
 
 
 # Validation and runs

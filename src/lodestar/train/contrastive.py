@@ -4,11 +4,11 @@
     loss_i = (cross-entropy of row i, which text + of column i, which picture) / 2
 
 Its optimum is log p(x, text) / (p(x) p(text)) and a constant (van den Oord et al. 2018, arXiv:1807.03748, sec. 2.3,
-here from both sides), whose gradient by x is that of log p(text | x).
+here from both sides), whose gradient by x is that of log p(text | x). So a text that comes twice is a negative of itself:
+by its number in the batch p(text) is known. Without it the optimum of a frequent text would tend to its log odds.
 
 What is contrasted is what one forward pass holds: with `accumulate` above 1, or several processes, the parts of a batch
-are not contrasted with each other, so that the task is another one than with the whole batch. Pictures whose texts are
-the same are no negatives of each other. Randomness: showing.py.
+are not contrasted with each other, so that the task is another one than with the whole batch. Randomness: showing.py.
 """
 
 from __future__ import annotations
@@ -25,18 +25,11 @@ from .task import ACCURACY, condition_of
 
 
 class Contrasting(Telling):
-    """`ACCURACY` is whether a picture's own text is the nearest to it of all that the pass holds."""
+    """`ACCURACY` is whether the text nearest to a picture, of all that the pass holds, is the same as its own."""
 
     def seen(self, batch: Batch, x: Tensor, level: Level) -> dict[str, Tensor]:
         text: Text = condition_of(batch, self.network.schema).to(x.device)  # type: ignore[assignment, union-attr]
-        nearness = self.network.scale * self.network.picture(x, level) @ self.network.encode(text).T  # [B, B]
-        logits = nearness.masked_fill(_same(text), -torch.inf)
+        logits = self.network.scale * self.network.picture(x, level) @ self.network.encode(text).T  # [B, B]
         own = torch.arange(len(x), device=x.device)
         picture, word = (cross_entropy(each, own, reduction="none") for each in (logits, logits.T))
-        return {"loss": (picture + word) / 2, ACCURACY: (logits.argmax(1) == own).float()}
-
-
-def _same(text: Text) -> Tensor:
-    """Which other texts [B, B] are the same as each."""
-    same = (text.ids[:, None] == text.ids).all(2)
-    return same & ~torch.eye(len(same), dtype=torch.bool, device=same.device)
+        return {"loss": (picture + word) / 2, ACCURACY: (text.ids[logits.argmax(1)] == text.ids).all(1).float()}
