@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isfinite
 from textwrap import shorten
 
 import torch
 from torch import Tensor
 
 from ..errors import UsageError
+
+
+MOST = torch.finfo(torch.float32).max  # above it lies infinity
 
 
 def vectors(values: Sequence[object], column: str, dim: int | None = None) -> Tensor:
@@ -24,6 +26,6 @@ def vectors(values: Sequence[object], column: str, dim: int | None = None) -> Te
 
 
 def _length(value: object) -> int | None:
-    """None for what is no list of finite numbers."""
-    numbers = isinstance(value, Sequence) and all(isinstance(v, int | float) and isfinite(v) for v in value)
+    """None for what is no list of numbers that fp32 holds."""
+    numbers = isinstance(value, Sequence) and all(isinstance(v, int | float) and abs(v) <= MOST for v in value)
     return len(value) if numbers else None  # type: ignore[arg-type]  # which is one then
