@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from ..core import Level, per_sample
 from ..errors import UsageError
-from .layers import Attention, LevelEmbedding, ResBlock, SpatialTransformer, _groups
+from .layers import Attention, LevelEmbedding, Norm, ResBlock, SpatialTransformer
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class ImageEncoder(nn.Module):
             self.shrink.append(nn.Conv2d(before, width, 3, stride=2, padding=1) if i else nn.Identity())
             self.down.append(_Stage(c, width, depth))
             before = width
-        self.norm = nn.GroupNorm(_groups(before), before)
+        self.norm = Norm(before)
         self.pool = Attention(before, before // c.head)
 
     @property
