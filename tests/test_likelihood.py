@@ -133,6 +133,9 @@ def test_without_a_prompt_something_to_pull_towards_is_enough():
     assert red.recipe["gradients"] == {"classifier": "judge towards 'cat'"}
     with pytest.raises(UsageError, match=r"no prompt that classifier 'judge' could pull towards.*--towards"):
         model.sample(None, guidance=rule, gradients={"classifier": classifier()})
+    free = tiny(None)
+    with pytest.raises(UsageError, match=r"no prompt that classifier 'judge' could pull towards.*--towards"):
+        free.sample(None, guidance="classifier(cfg(1), 40)", gradients={"classifier": classifier().of_prompts(None)})
 
 
 def test_a_sample_without_a_prompt_beside_others_is_left_as_it_is():
@@ -141,6 +144,13 @@ def test_a_sample_without_a_prompt_beside_others_is_left_as_it_is():
     plain, pushed = (model.sample(["cat", None], guidance=f"classifier(cfg(1), {s})", **asked) for s in (0, 40))
     assert torch.equal(plain.images[1], pushed.images[1])
     assert not torch.equal(plain.images[0], pushed.images[0])
+
+
+def test_chunks_that_have_no_prompt_are_drawn_beside_those_that_have_one():
+    model, asked = tiny(LABEL), {"guidance": "classifier(cfg(1), 40)", "gradients": {"classifier": REDDISH}}
+    whole, apart = (model.sample([None, "cat", None], batch=b, **asked) for b in (3, 1))
+    assert ((whole.images.int() - apart.images.int()).abs() <= 1).all()
+    assert apart.tally == replace(whole.tally, calls=3 * whole.tally.calls)
 
 
 def test_texts_of_another_tokenizer_reach_clip():
@@ -161,6 +171,14 @@ def test_minus_it_is_a_loss_of_clean_pictures():
         for s in (0, 40)
     )
     assert (redness(red) > redness(plain)).all()
+
+
+@pytest.mark.parametrize("given", [REDDISH, REDDISH.of_prompts(LABEL), REDDISH.towards("cat")], ids=type)
+@pytest.mark.parametrize("rule", ['energy(cfg(1), "it", {})', 'interval(energy(cfg(1), "it", {}, through=false), lo=1)'])
+def test_energy_does_not_go_down_a_likelihood_away_from_what_is_asked(given, rule):
+    for strength in (2, 0):
+        with pytest.raises(UsageError, match=r"energy goes down .*'it', and so away from .*gradients.minus"):
+            tiny(LABEL).sample("cat", guidance=rule.format(strength), gradients={"it": given})
 
 
 def test_pictures_of_another_size_and_noise_that_is_no_level_are_refused():

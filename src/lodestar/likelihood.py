@@ -16,7 +16,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -82,8 +82,13 @@ class Likelihood:
             values = [answers(value) if isinstance(value, str) else value for value in values]
         return self.schema.encode(values)  # type: ignore[union-attr]  # of a judge there is one
 
-    def of_prompts(self, schema: Schema) -> Prompted:
-        """The log density of what the sampler's own condition says, which is of this schema; for `gradients=`."""
+    def of_prompts(self, schema: Schema, some: bool = True) -> Prompted:
+        """The log density of what the sampler's own condition says, which is of this schema; for `gradients=`.
+
+        Raises UsageError where no sample has a prompt (not `some`).
+        """
+        if not some or schema is None:
+            raise UsageError(f"there is no prompt that {self.kind} '{self.name}' could pull towards: {MEND}")
         return Prompted(self, schema)
 
     def towards(self, value: Value, away: Value = None) -> Towards:
@@ -114,16 +119,14 @@ class Prompted:
 
     judge: Likelihood
     schema: Schema  # of that model
+    log_density: ClassVar = True  # which goes up: no loss for the rule energy
 
     @property
     def name(self) -> str:
         return self.judge.name
 
-    def __call__(self, x: Tensor, level: Level, condition: Condition | None) -> Tensor:
-        values = [None] * len(x) if condition is None else said(condition, self.schema)
-        if all(value is None for value in values):
-            raise UsageError(f"there is no prompt that {self.judge.kind} '{self.name}' could pull towards: {MEND}")
-        return self.judge(x, level, self.judge.condition(values))
+    def __call__(self, x: Tensor, level: Level, condition: Condition) -> Tensor:
+        return self.judge(x, level, self.judge.condition(said(condition, self.schema)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,6 +136,7 @@ class Towards:
     judge: Likelihood
     value: Value
     away: Value = None
+    log_density: ClassVar = True
 
     @property
     def name(self) -> str:
