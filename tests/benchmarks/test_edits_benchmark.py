@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from benchmarks.edits import COMPOSED, Cell, best, card, lines, main, plot
+from benchmarks.edits import COMPOSED, FRESH, Cell, best, card, cells, lines, main, plot
 from lodestar.conditions import ImageSchema, JointSchema
 from lodestar.measure.edits import Edited
 from lodestar.model import load
@@ -24,7 +24,7 @@ CLEAN_FEW = Edited(["count", None, "place", None], KINDS, [40.0, 41.0, 42.0, mat
 ROUGH_MANY = Edited([None, None, "place", None], KINDS, [20.0, 21.0, 22.0, 23.0], 60.0)
 BEST = Edited([None, None, "place", None], KINDS, [31.0, 33.0, 29.0, 35.0], 60.0)
 GRID = [Cell(1, 1, CLEAN_FEW), Cell(7.5, 1, ROUGH_MANY), Cell(3, 1.5, BEST)]
-NEW = [Cell(3, 1.5, CLEAN_FEW, COMPOSED)]
+NEW = [Cell(3, 1.5, ROUGH_MANY, FRESH), Cell(3, 1.5, CLEAN_FEW, COMPOSED)]
 
 
 def test_the_best_is_right_and_clean():
@@ -41,18 +41,30 @@ def test_its_scales_are_the_default_and_the_table_is_in_the_card(tmp_path):
         (1, 1, 0.5),
         (7.5, 1, 0.75),
         (3, 1.5, 0.75),
+        (3, 1.5, 0.75),
         (3, 1.5, 0.5),
     ]
-    assert rows[-1]["triples"] == "held-out combinations"
+    assert [row["triples"] for row in rows[-2:]] == ["seen combinations, other triples", "held-out combinations"]
     assert rows[2]["untouched_psnr_median"] == 32
     json.dumps(loaded.describe(), allow_nan=False)
+
+
+def test_what_was_chosen_is_measured_on_triples_by_which_it_was_not(monkeypatch):
+    asked = []
+    monkeypatch.setattr("benchmarks.edits.measure_edits", lambda model, edits, *_, **__: asked.append(edits))
+    for kind in ("seen combinations", FRESH, COMPOSED):
+        cells(MODEL, [3], [1.5], 5, 5, kind)
+    indices = [set(edits.before.index.tolist()) for edits in asked]
+    assert [len(index) for index in indices] == [5, 5, 5]
+    assert len(set.union(*indices)) == 15
 
 
 def test_the_table_in_words():
     text = "\n".join(lines(GRID, NEW))
     share = "75.0% (30.1% to 95.4%)"
     assert f"| 3 | 1.5 | seen combinations | {share} | {share} | 32.0 | {share} | 60 |" in text
-    assert "edit(3, image=1.5), seen combinations, right by kind: add 1 of 1, ground 1 of 1, move 1 of 2." in text
+    told = "edit(3, image=1.5), seen combinations, other triples, right by kind:"
+    assert f"{told} add 1 of 1, ground 1 of 1, move 1 of 2." in text
     assert "What was wrong first with the others: place 1." in text
     assert "4 triples in each row" in text
 
@@ -73,7 +85,8 @@ def test_a_tiny_model_from_its_folder_to_its_card(tmp_path, capsys):
     main([str(tmp_path / "m"), "--n", "3", "--text", "1", "3", "--image", "1", "--steps", "2", *out])
     said = capsys.readouterr().out
     assert said.count("| seen combinations |") == 2
+    assert said.count("| seen combinations, other triples |") == 1
     assert said.count("| held-out combinations |") == 1
     measured = load(tmp_path / "card").card
-    assert (measured["steps"], len(measured["measured"])) == (2, 3)
+    assert (measured["steps"], len(measured["measured"])) == (2, 4)
     assert (tmp_path / "p.png").is_file()
