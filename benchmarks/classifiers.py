@@ -229,7 +229,8 @@ def lines(found: Sequence[Row], judges: Sequence[Mapping[str, str]], study: Stud
     yield from markdown(list(judges[0]), [list(judge.values()) for judge in judges], 1)
     yield "\n## Each classifier at its best strength\n"
     yield from answer(found)
-    yield "\nFooled: what the classifier accepts and the reader does not, net.\n\n## All\n"
+    yield "\nFooled: what the classifier accepts and the reader does not, net. The best strength is the one of which the"
+    yield "reader accepts most of these very pictures, which flatters it a little; all of them are below.\n\n## All\n"
     yield from table(found)
     yield "\nCosts are of one picture: network rows forward and back, classifier rows forward and back, seconds."
     yield "\n![who accepts at which strength](classifiers.png)"
@@ -243,16 +244,18 @@ def study_of(model: Model, folder: Path, study: Study) -> tuple[list[Row], list[
     return [row for bench in benches for row in rows(bench, judges)], known
 
 
-def main() -> None:
+def main(args: Sequence[str] | None = None) -> None:
     parser = ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--model", default="scenes-32", help="a shipped model of scenes, or the folder of one")
     parser.add_argument("--classifiers", type=Path, default=Path("runs/classifiers"), help="where they are, or will be")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results", help="folder of the results")
     parser.add_argument("--images", type=int, default=Study.images, help="that each classifier is trained on")
-    parser.add_argument("--n", type=int, default=Study.n, help="pictures of each prompt")
+    parser.add_argument("--n", type=int, default=Study.n, help="pictures of each prompt, at least 2")
     parser.add_argument("--train-only", action="store_true", help="train the classifiers and stop")
     parser.add_argument("--quick", action="store_true", help="seconds, to see that everything works")
-    asked = parser.parse_args()
+    asked = parser.parse_args(args)
+    if asked.n < 2:
+        parser.error("--n must be at least 2: diversity is how far two pictures of one prompt are apart")
     study, folder, out = Study(images=asked.images, n=asked.n), asked.classifiers, asked.out
     if asked.quick:
         study, folder, out = QUICK, folder / "quick", Path("runs/quick-benchmarks")

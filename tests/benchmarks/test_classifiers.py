@@ -35,6 +35,12 @@ def test_diversity_is_the_mean_distance_within_a_prompt():
     assert study.diversity(torch.cat([black, black, white]), 3) == pytest.approx(4 / 3)
 
 
+def test_one_picture_of_a_prompt_is_refused_before_anything_is_trained(capsys):
+    with pytest.raises(SystemExit):
+        study.main(["--n", "1"])
+    assert "--n must be at least 2" in capsys.readouterr().err
+
+
 def test_a_judge_accepts_what_all_its_answers_say():
     class Sure:
         """Is right about all that is asked of the first picture, and wrong about one thing of the second."""
