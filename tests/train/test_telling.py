@@ -241,6 +241,9 @@ def test_what_there_is_to_tell_is_the_datas_to_say():
     data = Squares()
     assert schema_of(TINY, data).classes == Squares.classes
     assert isinstance(schema_of(replace(TINY, network=CLIP), data), TextSchema)
+    data.classes = ("red",)
+    with pytest.raises(UsageError, match="all of the data is of one class, 'red': there is nothing to tell apart"):
+        schema_of(TINY, data)
     data.classes = None
     assert schema_of(TINY, data) == SCHEMA  # its captions are of the scenes world
     data.texts = lambda n: ["a cat"]

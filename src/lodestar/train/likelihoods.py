@@ -96,6 +96,8 @@ def schema_of(preset: LikelihoodPreset, source: Source, tokenizer: Tokenizer | N
             raise UsageError(f"preset '{preset.name}' compares pictures with texts and the data has no captions")
         tokenizer = tokenizer or Tokenizer.train(source.texts(TOKENIZER_TEXTS), preset.vocab)
         return TextSchema(preset.length, tokenizer=tokenizer)
+    if source.classes and len(source.classes) < 2:
+        raise UsageError(f"all of the data is of one class, '{source.classes[0]}': there is nothing to tell apart")
     if source.classes:
         return LabelSchema(source.classes, drop=0.0)
     texts = list(source.texts(LOOKED_AT))
