@@ -72,6 +72,15 @@ def test_what_changes_is_no_untouched_pixel():
     spoilt = AFTER[i : i + 1].clone()
     spoilt[..., -1, -1] ^= 128  # far from all objects
     assert judge(_rows(EDITS, i), BEFORE[i : i + 1], spoilt).psnr[0] < 45
+    i = next(i for i, c in enumerate(EDITS.changes) if c.kind == "move")
+    one = _rows(EDITS, i)
+    apart = one.after.centre[0][:, None] - one.before.centre[0]
+    moved = int(np.hypot(*np.moveaxis(apart, -1, 0)).min(1)[: one.after.count[0]].argmax())
+    elsewhere = one.after.centre.copy()
+    elsewhere[0, moved] += 0.015
+    after = torch.from_numpy(render(replace(one.after, centre=elsewhere), 32))
+    assert not torch.equal(after[0], AFTER[i])
+    assert math.isinf(judge(one, BEFORE[i : i + 1], after).psnr[0])
 
 
 def test_the_shares_have_wilson_intervals_and_kinds_of_faults():
