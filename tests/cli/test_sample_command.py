@@ -97,11 +97,14 @@ def judges(tmp_path):
     clip(shape=(3, 16, 16)).save(tmp_path / "clip")
 
 
-def test_a_classifier_is_told_the_prompt(sample, judges):
+def test_a_classifier_is_told_the_prompt(sample, judges, capsys):
     asked = ("--guidance", "classifier(cfg(1), strength=2)", "--gradient", "classifier=judge", "--json", "out.json")
     assert sample("a green star", *asked) == 0
     run = results()["runs"][0]
     assert (run["evaluations"], run["gradients"]) == (2 * 3, 2 * 3)
+    heads, row, *_ = capsys.readouterr().out.splitlines()
+    assert heads.split()[-3:-1] == ["evaluations", "gradients"]
+    assert row.split()[-3:-1] == ["6", "6"]
     assert read_recipe("sample.png")["gradients"] == {"classifier": "judge"}
     Path("c.json").write_text(json.dumps(results()["config"]))
     assert main(["sample", "--config", "c.json", "--json", "again.json"]) == 0

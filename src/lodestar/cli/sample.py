@@ -247,10 +247,12 @@ def _print(done: Sequence[Run]) -> None:
     judged = all(run.accuracy is not None for run in done)
     scaled = all(run.scale is not None for run in done)
     heads = ["scale", "w"] if scaled else ["guidance"]
-    heads += ["prompt accuracy"] * judged + ["evaluations/image", "evaluations", "seconds"]
+    others = [k for k in ("backwards", "gradients") if any(getattr(run.result.tally, k) for run in done)]
+    heads += ["prompt accuracy"] * judged + ["evaluations/image", "evaluations", *others, "seconds"]
     rows = []
     for run in done:
         first = [f"{run.scale:g}", f"{run.scale - 1:g}"] if run.scale is not None else [run.guidance]
         truth = [f"{run.accuracy:.1%}"] if run.accuracy is not None and judged else []
-        rows.append([*first, *truth, f"{run.per_image:g}", run.result.evaluations, f"{run.result.seconds:.2f}"])
+        cost = [run.result.evaluations, *(getattr(run.result.tally, k) for k in others)]
+        rows.append([*first, *truth, f"{run.per_image:g}", *cost, f"{run.result.seconds:.2f}"])
     show.table(heads, rows, right=[head for head in heads if head != "guidance"])
