@@ -229,8 +229,8 @@ def lines(found: Sequence[Row], judges: Sequence[Mapping[str, str]], study: Stud
     yield from markdown(list(judges[0]), [list(judge.values()) for judge in judges], 1)
     yield "\n## Each classifier at its best strength\n"
     yield from answer(found)
-    yield "\nFooled: what the classifier accepts and the reader does not, net. The best strength is the one of which the"
-    yield "reader accepts most of these very pictures, which flatters it a little; all of them are below.\n\n## All\n"
+    yield "\nFooled: what the classifier accepts and the reader does not, net. The best strength is the one at which"
+    yield "the reader accepts most of these very pictures, which flatters it; all strengths are below.\n\n## All\n"
     yield from table(found)
     yield "\nCosts are of one picture: network rows forward and back, classifier rows forward and back, seconds."
     yield "\n![who accepts at which strength](classifiers.png)"

@@ -4,8 +4,8 @@
 
 On test triples of the scenes world that training never saw, for each text scale and image scale of the rule `edit`:
 edit accuracy by the exact check, and how well untouched pixels were kept (lodestar.measure.edits says which they are).
-The pair of scales with the most edits that are right and clean becomes the default guidance. What was chosen by these
-triples looks better on them than it is, so it is measured again on as many others, and on triples whose scene before has
+The pair of scales with the most edits that are right and clean becomes the default guidance. On the triples by which it
+was chosen it looks better than it is, so it is measured again on as many others, and on as many whose scene before has
 a combination that training never shows.
 """
 

@@ -174,7 +174,9 @@ def test_minus_it_is_a_loss_of_clean_pictures():
 
 
 @pytest.mark.parametrize("given", [REDDISH, REDDISH.of_prompts(LABEL), REDDISH.towards("cat")], ids=type)
-@pytest.mark.parametrize("rule", ['energy(cfg(1), "it", {})', 'interval(energy(cfg(1), "it", {}, through=false), lo=1)'])
+@pytest.mark.parametrize(
+    "rule", ['energy(cfg(1), "it", {})', 'interval(energy(cfg(1), "it", {}, through=false), lo=1)']
+)
 def test_energy_does_not_go_down_a_likelihood_away_from_what_is_asked(given, rule):
     for strength in (2, 0):
         with pytest.raises(UsageError, match=r"energy goes down .*'it', and so away from .*gradients.minus"):

@@ -79,7 +79,13 @@ def test_vectors_of_a_column(tmp_path, opened):
 
 @pytest.mark.parametrize(
     ("bad", "got"),
-    [([1.0], r"got \[1.0\]"), (None, "got None"), ([1.0, None], r"got \[1.0, None\]"), ([], r"got \[\]"), ([1.0, 1e39], r"got \[1.0, 1e\+39\]")],
+    [
+        ([1.0], r"got \[1.0\]"),
+        (None, "got None"),
+        ([1.0, None], r"got \[1.0, None\]"),
+        ([], r"got \[\]"),
+        ([1.0, 1e39], r"got \[1.0, 1e\+39\]"),
+    ],
 )
 def test_a_vector_that_does_not_fit_is_named(tmp_path, opened, bad, got):
     poses = [[float(i), 0.5] for i in range(19)] + [bad]

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from ..errors import UsageError
 
-
 MOST = torch.finfo(torch.float32).max  # above it lies infinity
 
 

@@ -4,8 +4,8 @@
     loss_i = (cross-entropy of row i, which text + of column i, which picture) / 2
 
 Its optimum is log p(x, text) / (p(x) p(text)) and a constant (van den Oord et al. 2018, arXiv:1807.03748, sec. 2.3,
-here from both sides), whose gradient by x is that of log p(text | x). So a text that comes twice is a negative of itself:
-by its number in the batch p(text) is known. Without it the optimum of a frequent text would tend to its log odds.
+here from both sides), whose gradient by x is that of log p(text | x). For that a text that comes twice is a negative of
+itself: left out, it would turn the optimum towards the log odds of that text, which are steeper.
 
 What is contrasted is what one forward pass holds: with `accumulate` above 1, or several processes, the parts of a batch
 are not contrasted with each other, so that the task is another one than with the whole batch. Randomness: showing.py.
