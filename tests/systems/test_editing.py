@@ -86,6 +86,7 @@ def test_a_file_that_is_no_picture_is_one_line(tmp_path, name):
         (PIXELS, [RED, " "], "the instruction is empty"),
         (PIXELS, [], "the instruction is empty"),
         (PIXELS[:4], RED, r"takes floats \[3, 8, 8\], got torch.float32 \[3, 4, 8\]"),
+        (PIXELS.numpy(), RED, r"is a file, or pixels uint8 \[H, W, C\], got ndarray: torch.from_numpy"),
         (PIXELS.float(), RED, r"pixels to edit must be uint8 \[H, W, C\], got torch.float32"),
     ],
 )

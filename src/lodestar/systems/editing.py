@@ -32,8 +32,8 @@ def edit(model: Samples, picture: Path | str | Tensor, instruction: str | Sequen
     Raises UsageError where it cannot be done.
     """
     text, image = parts(model)
-    pixels = picture if isinstance(picture, Tensor) else fitted(model, picture).pixels.movedim(0, -1)
-    values = from_uint8(_checked(model, pixels)).movedim(-1, 0)
+    pixels = fitted(model, picture).pixels.movedim(0, -1) if isinstance(picture, str | Path) else picture
+    values = from_uint8(_checked(pixels)).movedim(-1, 0)
     said = [instruction] if isinstance(instruction, str) else list(instruction)
     if not said or not all(isinstance(each, str) and each.strip() for each in said):
         raise UsageError("the instruction is empty: say what to change, as 'make the circle green'")
@@ -74,7 +74,10 @@ def _side(model: Samples) -> int:
     return height
 
 
-def _checked(model: Samples, pixels: Tensor) -> Tensor:
+def _checked(pixels: Tensor) -> Tensor:
+    if not isinstance(pixels, Tensor):
+        mend = "torch.from_numpy makes such a tensor of an array"
+        raise UsageError(f"a picture to edit is a file, or pixels uint8 [H, W, C], got {type(pixels).__name__}: {mend}")
     if pixels.dtype != torch.uint8 or pixels.ndim != 3:
         raise UsageError(f"pixels to edit must be uint8 [H, W, C], got {pixels.dtype} {list(pixels.shape)}")
     return pixels
