@@ -295,9 +295,15 @@ def _check_net(name: str, net: Samples, model: Samples) -> None:
 
 
 def _language(schema: Schema) -> dict[str, PartSchema | None]:
-    """By what a condition means the same to two models: all of a schema but how often it was dropped."""
+    """By what a condition means the same to two models: all of a schema but how often it was dropped, and which words
+    were read in training."""
     parts = schema.parts if isinstance(schema, JointSchema) else {"": schema}
-    return {name: part and replace(part, drop=0.0) for name, part in parts.items()}
+    return {name: part and _unread(replace(part, drop=0.0)) for name, part in parts.items()}
+
+
+def _unread(part: PartSchema) -> PartSchema:
+    tokenizer = part.tokenizer if isinstance(part, TextSchema) else None
+    return replace(part, tokenizer=replace(tokenizer, words=frozenset())) if tokenizer else part  # type: ignore[call-arg]
 
 
 def _check_null(name: str, schema: Schema, bare: bool, asks: Sequence[Ask]) -> None:
