@@ -302,8 +302,9 @@ def _language(schema: Schema) -> dict[str, PartSchema | None]:
 
 
 def _unread(part: PartSchema) -> PartSchema:
-    tokenizer = part.tokenizer if isinstance(part, TextSchema) else None
-    return replace(part, tokenizer=replace(tokenizer, words=frozenset())) if tokenizer else part  # type: ignore[call-arg]
+    if not isinstance(part, TextSchema) or part.tokenizer is None:
+        return part
+    return replace(part, tokenizer=replace(part.tokenizer, words=frozenset()))
 
 
 def _check_null(name: str, schema: Schema, bare: bool, asks: Sequence[Ask]) -> None:
