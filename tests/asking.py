@@ -84,9 +84,11 @@ class Measured(Smallest):
     exempt: ClassVar = {"cond_equal_to_null_changes_nothing": NO_ORACLE}
 
     def asks(self, at: Step) -> Asks:
-        return {"cond": Ask(grad=True)}
+        return {"cond": Ask(grad=bool(values(self.strength).any()))}
 
     def __call__(self, view: View, at: Step) -> Prediction:
+        if "cond" not in view.pulls:
+            return view["cond"]
         x0, a = view["cond"].x0.flatten(1), at.level.like(view.x.flatten(1))
         first = torch.zeros_like(x0)
         first[:, 0] = 1

@@ -295,9 +295,16 @@ def _check_net(name: str, net: Samples, model: Samples) -> None:
 
 
 def _language(schema: Schema) -> dict[str, PartSchema | None]:
-    """By what a condition means the same to two models: all of a schema but how often it was dropped."""
+    """By what a condition means the same to two models: all of a schema but how often it was dropped, and which words
+    were read in training."""
     parts = schema.parts if isinstance(schema, JointSchema) else {"": schema}
-    return {name: part and replace(part, drop=0.0) for name, part in parts.items()}
+    return {name: part and _unread(replace(part, drop=0.0)) for name, part in parts.items()}
+
+
+def _unread(part: PartSchema) -> PartSchema:
+    if not isinstance(part, TextSchema) or part.tokenizer is None:
+        return part
+    return replace(part, tokenizer=replace(part.tokenizer, words=frozenset()))
 
 
 def _check_null(name: str, schema: Schema, bare: bool, asks: Sequence[Ask]) -> None:

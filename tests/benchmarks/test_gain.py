@@ -37,6 +37,15 @@ def test_what_a_model_cannot_follow_is_said():
     assert "has not" in why["internal(2)"]
 
 
+@pytest.mark.parametrize("at", [1.1, 1.5, 1e9])
+def test_what_is_asked_in_a_part_of_the_noise_alone_is_looked_for_there(at):
+    """Pure noise, where the first step is, lies outside."""
+    rules = [f"interval({rule}, lo=.4, hi={at})" for rule in ("internal(2)", "auto(2)")]
+    why = dict(possible(model(card={"steps": 4}), rules, {}))
+    assert "has not" in why[rules[0]]
+    assert "--net weak=FOLDER" in why[rules[1]]
+
+
 def test_a_rule_is_given_the_networks_that_it_asks_for():
     nets = {"weak": WEAK}
     assert asked_nets(model(), "plus(cfg(2), auto(2))", nets) == nets
@@ -49,6 +58,14 @@ def test_a_rule_is_given_the_networks_that_it_asks_for():
 def test_steps_are_as_many_as_the_evaluations_pay_for(rule, steps):
     assert affordable(model(), rule, asked_nets(model(), rule, {"weak": WEAK}), 12) == steps
     assert affordable(model(), rule, asked_nets(model(), rule, {"weak": WEAK}), 1) == 1
+
+
+def test_no_step_is_left_over_that_could_be_paid_for():
+    """A rule in an interval costs the less a step the more of its steps are outside: not in proportion."""
+    some = model(card={"steps": 2})
+    steps = affordable(some, rule := "interval(cfg(2), lo=.9, hi=1.1)", {}, 12)
+    cost = [some.sample("a red circle", guidance=rule, steps=n).evaluations for n in (steps, steps + 1)]
+    assert cost[0] <= 12 < cost[1]
 
 
 def test_a_score_is_the_readers_of_one_picture_of_each_prompt(monkeypatch):

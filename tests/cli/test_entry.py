@@ -84,6 +84,22 @@ def test_what_a_rule_needs_of_a_model_is_read_off_its_asks(text, words):
     assert all(line.startswith(word) for line, word in zip(found, words, strict=True))
 
 
+@pytest.mark.parametrize(
+    ("text", "option"),
+    [
+        ("auto", "(--net weak=...)"),
+        ("negative", "(--negative)"),
+        ("under(cfg(1))", "(--named other=...)"),
+        ("internal", "(lodestar train --network.inner 1)"),
+        ("classifier(cfg(1))", "(--gradient classifier=...)"),
+        ("clip(cfg(1))", "(--gradient clip=...)"),
+        ("energy(cfg(1), colour)", "{'colour': ...}"),  # of a function, which no command line has
+    ],
+)
+def test_the_option_that_gives_it_is_told(text, option):
+    assert needs(parse(text))[-1].endswith(option)
+
+
 @pytest.mark.parametrize("name", sorted(RULES))
 def test_a_range_is_of_a_field_and_holds_its_default(name):
     cls = RULES[name]

@@ -1,5 +1,7 @@
 """Rules that ask for more than a condition, from prompts to pictures: `lodestar.sample` runs in inference mode."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -120,6 +122,12 @@ def test_the_gradient_of_another_model_by_name():
 def test_another_model_that_does_not_fit(net, error):
     with pytest.raises(UsageError, match=error):
         lodestar.sample(tiny(), "a green star", guidance=OfNet(), nets={"weak": net})
+
+
+def test_another_model_may_have_read_other_words():
+    """A text is the same tokens to both, as to a model and to one that began from its weights with other captions."""
+    net = tiny(replace(TEXT, tokenizer=TEXT.tokenizer.having_read(["a purple cow"])))
+    assert lodestar.sample(tiny(), "a green star", guidance=OfNet(), nets={"weak": net}).evaluations == 6
 
 
 def test_another_model_that_never_saw_its_null():

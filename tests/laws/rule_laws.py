@@ -94,7 +94,7 @@ def _tensor(u: Sequence[float]) -> Tensor:
 LEVELS = [cosine(0.97), cosine(0.5), cosine(0.1), flow(0.5), flow(0.1)]  # above, in and below the default interval
 ENDS = [cosine(1.0), flow(1.0), flow(1e-3)]
 STEPS = [Step(level, i, 3) for i, level in enumerate(LEVELS[:3])]
-LAST = [*ENDS, flow(0.0)]  # and no noise at all
+LAST = [*ENDS, cosine(0.0), flow(0.0)]  # the other ends, and no noise at all
 STRENGTHS = (0.0, 1.0, 50.0)
 EACH = [cosine(0.97, 0.8, 0.5, 0.3, 0.15, 0.05), flow(0.05, 0.95, 0.3, 0.9, 0.5, 0.7)]  # one level for each sample
 
@@ -125,11 +125,15 @@ def neutral(rule: Rule) -> Rule:
 
 def spread(rule: Rule) -> Rule:
     """The same rule with another value in every sample, none above its own, which may be the most that is legal."""
-    factors = torch.linspace(0.5, 1, B, dtype=torch.float64).tolist()
     each = {f.name: getattr(rule, f.name) for f in fields(rule)}  # type: ignore[arg-type]
-    new = {k: [v * f for f in factors] for k, v in each.items() if isinstance(v, float)}
+    new: dict[str, Any] = {k: _spread(v) for k, v in each.items() if isinstance(v, float)}
+    new |= {k: [_spread(n) for n in v] for k, v in each.items() if isinstance(v, tuple) and k in _neutral(rule)}
     new |= {k: spread(v) for k, v in each.items() if isinstance(v, Shape)}
     return replace(rule, **new, **_inside(rule, spread))  # type: ignore[type-var]
+
+
+def _spread(value: float) -> list[float]:
+    return [value * f for f in torch.linspace(0.5, 1, B, dtype=torch.float64).tolist()]
 
 
 def nearly(rule: Rule) -> Rule:
@@ -237,11 +241,13 @@ def shape_dtype_finite(rule: Rule) -> None:
 
 @law
 def finite_at_every_strength_and_both_ends_of_the_noise(rule: Rule) -> None:
-    """Where cond and null are apart, where they are the same, and where x is nothing at all."""
+    """Where cond and null are apart, where they are the same, and where x is nothing at all; for every kind of network
+    that says something there, as one of eps does not in pure noise, nor one of x0 without any."""
     for r in (r for strength in STRENGTHS for r in driven(rule, strength)):
         for level in LAST:
             same = dict.fromkeys({"null", *(a.replace for a in asked(r) if a.replace)}, LABELS)
-            for kind, x, named in (("v", X, {}), ("flow", X.float(), same), ("v", 0 * X, {})):
+            others = [("eps", X, {})] * bool(level.alpha > 0) + [("x0", X, {})] * bool(level.sigma > 0)
+            for kind, x, named in (("v", X, {}), ("flow", X.float(), same), ("v", 0 * X, {}), *others):
                 p = bind(r, level, kind, **named)(x, Step(level))
                 assert p.x0.isfinite().all()
                 assert p.eps.isfinite().all()
@@ -270,11 +276,12 @@ def cond_equal_to_null_changes_nothing(rule: Rule) -> None:
 
 @law
 def neutral_is_the_base_exactly(rule: Rule) -> None:
-    """And a value beside it is beside it, where more is asked and next to nothing is made of that."""
+    """At its cost. And a value beside it is beside it, where more is asked and next to nothing is made of that."""
     for level in LEVELS:
         for kind in KINDS:
-            found, base = (bind(r, level, kind)(X, Step(level)) for r in (neutral(rule), Base(rule)))
-            assert same(found, base)
+            found, base = (bind(r, level, kind) for r in (neutral(rule), Base(rule)))
+            assert same(found(X, Step(level)), base(X, Step(level)))
+            assert found.tally == base.tally
         assert close(bind(nearly(rule), level)(X, Step(level)), bind(Base(rule), level)(X, Step(level)), 1e-5)
 
 

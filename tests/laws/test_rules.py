@@ -196,9 +196,15 @@ class Jumping(Broken):
         return p if self.scale == 1 else 1.01 * p
 
 
-def test_a_rule_that_jumps_at_its_neutral_value_is_found() -> None:
+class Wasteful(Broken):
+    def asks(self, at):
+        return {"cond": Ask(), "null": Ask(drop=True)}
+
+
+@pytest.mark.parametrize("rule", [Jumping(), Wasteful()], ids=lambda r: type(r).__name__)
+def test_a_rule_that_jumps_at_its_neutral_value_or_pays_there_is_found(rule: Rule) -> None:
     with pytest.raises(AssertionError):
-        hold(Jumping(), "neutral_is_the_base_exactly")
+        hold(rule, "neutral_is_the_base_exactly")
 
 
 @pytest.mark.parametrize("name", ["deterministic", "starts_afresh", "no_leak_across_the_batch", "consistent_with_x"])

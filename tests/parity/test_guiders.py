@@ -4,6 +4,7 @@ A guider combines what the network puts out, of whatever kind. So each is compar
 paper speaks of, where the numbers must be the same, and what happens on another is among the differences.
 """
 
+import math
 from types import SimpleNamespace
 
 import pytest
@@ -16,6 +17,7 @@ from lodestar.guidance.rules.combine.apg import APG
 from lodestar.guidance.rules.combine.cfgzero import CFGZero
 from lodestar.guidance.rules.combine.mambo import Mambo
 from lodestar.guidance.rules.combine.tcfg import TCFG
+from lodestar.guidance.rules.several.plus import Plus
 from lodestar.guidance.rules.subtract.auto import Auto
 from lodestar.process import Cosine, Flow
 
@@ -87,6 +89,23 @@ def test_apg(scale: float, beta: float | None, r: float, eta: float) -> None:
         guider.set_state(step, STEPS, None)
         guider.prepare_inputs({"x": (cond, null)})
         agree(ours(running, "x0", cond, null, step), theirs(guider, cond, null, step))
+
+
+@pytest.mark.parametrize(("scale", "later"), [(3.5, 10.0), (1.5, 4.0)])
+@pytest.mark.parametrize("momentum", [0.0, -0.5])
+def test_apg_mix(scale: float, later: float, momentum: float) -> None:
+    """CFG in the first steps and APG in the others, whose sum has seen them all. With their "original formulation"."""
+    guider = guiders.AdaptiveProjectedMixGuidance(
+        scale - 1, 0.0, later - 1, momentum, 2.0, use_original_formulation=True,
+        adaptive_projected_guidance_start_step=1,
+    )  # fmt: skip
+    running = APG(later, momentum=momentum, r=2, eta=0).begin()
+    for step in range(4):
+        cond, null = PAIRS[step : step + 2]
+        guider.set_state(step, STEPS, None)
+        guider.prepare_inputs({"x": (cond, null)})
+        both = ours(CFG(scale), "x0", cond, null, step), ours(running, "x0", cond, null, step)
+        agree(both[step > 1], theirs(guider, cond, null, step))
 
 
 @every_scale
@@ -176,6 +195,23 @@ def test_their_apg_by_default_is_not_the_conditional_near_scale_one() -> None:
     differ(theirs(guider), COND)
     assert (ours(APG(1.001, momentum=0, r=2, eta=0), "x0") - COND).abs().max() < 0.01
     agree(COND, theirs(guiders.AdaptiveProjectedGuidance(1.0, None, 2.0, eta=0.0)))
+
+
+def test_their_mix_begins_apg_a_step_late_and_counts_steps() -> None:
+    """Its start step is still CFG's. Ours is two intervals of noise, one rule, whatever the grid."""
+    guider = guiders.AdaptiveProjectedMixGuidance(
+        3.0, 0.0, 3.0, None, 2.0, use_original_formulation=True, adaptive_projected_guidance_start_step=5
+    )
+    agree(ours(CFG(4), "x0"), theirs(guider, step=5))
+    agree(late := ours(APG(4, momentum=0, r=2, eta=0), "x0"), theirs(guider, step=6))
+    differ(late, theirs(guider, step=5))
+    s = float(VP.noise_to_signal)
+    for border, found in ((2 * s, late), (s / 2, ours(CFG(4), "x0"))):
+        mix = Plus(
+            Interval(CFG(4), lo=border, hi=math.inf),
+            Interval(APG(4, momentum=0, r=2, eta=0), lo=-1, hi=border),
+        )
+        agree(ours(mix, "x0"), found)
 
 
 def test_their_momentum_outlives_the_trajectory() -> None:

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lodestar.core import KINDS, Kind, Step, convert
-from lodestar.guidance import CFG, Interval, Rule, View
+from lodestar.guidance import CFG, Interval, Rescale, Rule, View
 from lodestar.guidance.rules.subtract.pag import PAG
 from lodestar.guidance.rules.subtract.seg import SEG
 from lodestar.guidance.rules.subtract.slg import SLG
@@ -46,6 +46,7 @@ def seg(scale: float, strength: float) -> object:
 OURS = {"pag": PAG, "slg": SLG, "seg": SEG}
 THEIRS = {"pag": pag, "slg": slg, "seg": seg}
 each = pytest.mark.parametrize("name", OURS)
+ltx2 = pytest.mark.skipif(not hasattr(guiders, "LTX2Guidance"), reason="it came after this diffusers")
 
 
 def theirs(guider: object, *outputs: Tensor, step: int = 3) -> Tensor:
@@ -73,6 +74,23 @@ def differ(a: Tensor, b: Tensor) -> None:
 @pytest.mark.parametrize(("scale", "strength"), [(7.5, 2.8), (0.0, 1.0), (4.0, 0.0)])
 def test_beside_cfg(name: str, kind: Kind, scale: float, strength: float) -> None:
     agree(ours(OURS[name](CFG(scale), strength), kind), theirs(THEIRS[name](scale, strength), COND, NULL, CHANGED))
+
+
+@ltx2
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("scale", "strength"), [(4.0, 1.0), (1.0, 2.8), (3.0, 0.0)])
+def test_ltx2(kind: Kind, scale: float, strength: float) -> None:
+    """CFG and skipped blocks (STG) in one; its third term is of a model of picture and sound, another change inside."""
+    agree(ours(SLG(CFG(scale), strength), kind), theirs(guiders.LTX2Guidance(scale, strength), COND, NULL, CHANGED))
+
+
+@ltx2
+def test_their_ltx2_rescales_x0() -> None:
+    """The paper's rescale is of v, as ours is whatever the network puts out."""
+    guider = guiders.LTX2Guidance(4.0, 1.0, guidance_rescale=0.7)
+    rule = Rescale(SLG(CFG(4), 1), 0.7)
+    agree(ours(rule, "v"), theirs(guider, COND, NULL, CHANGED))
+    differ(ours(rule, "x0"), theirs(guider, COND, NULL, CHANGED))
 
 
 @each

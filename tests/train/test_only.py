@@ -99,6 +99,14 @@ def test_what_cannot_be_trained_alone_is_refused_before_anything_is_written(plai
     assert not (tmp_path / "r").exists()
 
 
+def test_a_head_on_blocks_that_nobody_has_trained_is_refused(plain, tmp_path):
+    """They would stay as chance made them."""
+    deeper = replace(ALONE, network=replace(ALONE.network, transformers=(0, 2)))
+    with pytest.raises(UsageError, match=r"'inner' is to be trained, and down\.1 \(\d+\) would stay untrained: give"):
+        train(deeper, Squares(), tmp_path / "r", init=plain.out / "model", device="cpu", quiet=True)
+    assert not (tmp_path / "r").exists()
+
+
 def test_the_log_tells_the_loss_of_the_inner_head(plain, tmp_path):
     ended = train(ALONE, Squares(), tmp_path / "r", init=plain.out / "model", device="cpu", quiet=True)
     assert 0 < ended.last["inner_loss"] < 2 * ended.last["loss"]

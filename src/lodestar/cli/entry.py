@@ -13,6 +13,7 @@ from ..expression import show
 from ..guidance import ALL, CFG, RULES, Ask, Number, Rule, Wrapper
 from ..guidance.rule import asks_of
 from ..guidance.schedules import Shape
+from ..model import JUDGES
 from ..process import Cosine, levels
 from .rules import source
 from .show import table
@@ -144,7 +145,8 @@ def needs(rule: Rule) -> list[str]:
 def _needs(ask: Ask) -> Iterator[str]:
     name = ask.replace or ask.gradient or ask.net
     if ask.gradient is not None:
-        yield f"a function named '{name}', whose gradient is taken: gradients={{'{name}': ...}}"
+        option = f" (--gradient {name}=...)" if name in JUDGES else ""
+        yield f"a function named '{name}', whose gradient is taken: gradients={{'{name}': ...}}{option}"
     if ask.drop is ALL:
         yield "a null: that of a model trained with its condition dropped now and then (drop > 0)"
     if isinstance(ask.drop, frozenset):

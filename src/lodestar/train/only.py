@@ -13,12 +13,13 @@ def train_only(network: nn.Module, part: str) -> None:
     Raises UsageError for a part that the network has not.
     """
     names = [name for name, _ in network.named_parameters()]
-    if part and not any(_of(part, name) for name in names):
+    if part and not any(part_of(part, name) for name in names):
         known = ", ".join(dict.fromkeys(name.partition(".")[0] for name in names))
         raise UsageError(f"only '{part}' is to be trained and this network has no such part: it has {known}")
     for name, parameter in network.named_parameters():
-        parameter.requires_grad_(_of(part, name))
+        parameter.requires_grad_(part_of(part, name))
 
 
-def _of(part: str, name: str) -> bool:
+def part_of(part: str, name: str) -> bool:
+    """Whether the parameter of this name is in the part; in no part, that is in all of it, each is."""
     return not part or f"{name}.".startswith(f"{part}.")

@@ -27,12 +27,12 @@ from .device import accelerated
 from .folder import claim, continued, described, record, recorded, recorded_tokenizer, refuse_other_data, versions
 from .loop import Outcome, loop
 from .named import AnyPreset
-from .only import train_only
+from .only import part_of, train_only
 from .precision import Precision, choose
 from .presets import Preset, network_of, weight_of
 from .repeat import threads
 from .shares import agreed
-from .start import take_over, tokenizer_of
+from .start import Taken, grouped, take_over, tokenizer_of
 from .strips import save_strip
 from .task import Denoising
 from .validate import Judged, Validation
@@ -124,7 +124,7 @@ def _begun(
     tokenizer = recorded_tokenizer(out) if resume else tokenizer_of(before, source)
     model = making.new(preset, making.schema(preset, source, tokenizer), source.resolution)
     taken = take_over(model.network, before) if before else None
-    _check_only(preset.train, model.network, init)
+    _check_only(preset.train, model.network, init, taken)
     if begun is None and accelerator.is_main_process:
         record(out, preset, model.schema, source=source.describe(), init=init, taken=taken and str(taken))
     if taken and not quiet:
@@ -138,11 +138,14 @@ def _check_size(preset: AnyPreset, source: Source) -> None:
         raise UsageError(f"{why}: open the source at that resolution, or change the preset's")
 
 
-def _check_only(config: TrainConfig, network: nn.Module, init: Path | str | None) -> None:
+def _check_only(config: TrainConfig, network: nn.Module, init: Path | str | None, taken: Taken | None) -> None:
     """Refuse to train a part that the network has not, or on top of weights that nobody has trained."""
     train_only(network, config.only)
     if config.only and init is None:
         raise UsageError(f"only '{config.only}' is to be trained and the rest stays as it is: give --init, a model")
+    if left := grouped(name for name in (taken.new if taken else ()) if not part_of(config.only, name)):
+        mend = "give --init a model that has it, or leave --train.only out"
+        raise UsageError(f"only '{config.only}' is to be trained, and {left} would stay untrained: {mend}")
 
 
 def _stream(config: TrainConfig, source: Source) -> Callable[[int], Iterator[Batch]]:

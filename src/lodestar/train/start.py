@@ -34,8 +34,8 @@ class Taken:
 
     def __str__(self) -> str:
         text = f"{len(self.copied)} of {len(self.copied) + len(self.new)} tensors taken over"
-        text += f"; new: {_groups(self.new)}" if self.new else ""
-        return text + (f"; left behind: {_groups(self.left)}" if self.left else "")
+        text += f"; new: {grouped(self.new)}" if self.new else ""
+        return text + (f"; left behind: {grouped(self.left)}" if self.left else "")
 
 
 @torch.no_grad()
@@ -75,7 +75,7 @@ def _split(own: Iterable[str], other: Iterable[str], fits: Mapping[str, str]) ->
     return sorted(fits), new, [n for n in other if n not in fits.values() and n not in new]
 
 
-def _groups(names: Iterable[str]) -> str:
+def grouped(names: Iterable[str]) -> str:
     """Names by their first two parts, with how many there are."""
     counts = Counter(".".join(name.split(".")[:2]) for name in names)
     return ", ".join(f"{group} ({count})" if count > 1 else group for group, count in counts.items())
