@@ -1,6 +1,7 @@
 """The program as a whole: help, exit codes, errors and warnings in one line, nothing left behind."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lodestar.cli import COMMANDS, command, main
+from lodestar.cli.show import table
 from lodestar.errors import UsageError
 from lodestar.version import __version__
 
@@ -37,6 +39,22 @@ def test_each_command_has_help_of_its_own(capsys):
         assert "--dry-run" in out
         assert "--config" in out
         assert "--json" in out
+
+
+@pytest.mark.parametrize(
+    ("name", "takes"),
+    [("sample", "[PROMPT]"), ("edit", "[PICTURE] [INSTRUCTION]"), ("info", "[MODEL]"), ("rules", "[NAME]")],
+)
+def test_the_help_names_what_has_no_option(capsys, name, takes):
+    assert main([name, "--help"]) == 0
+    assert takes in capsys.readouterr().out.partition("\n\n")[0]
+
+
+def test_a_table_in_a_file_leaves_nothing_out(capsys):
+    address = "https://example.org/" + "x" * 200
+    table(("rule", "source"), [("a", address), ("b", "short")])
+    out = capsys.readouterr().out
+    assert "".join(re.findall(r"[\w:/.]+", out.partition("\nb")[0])) == f"rulesourcea{address}"
 
 
 def test_every_command_is_in_a_file_of_its_name():

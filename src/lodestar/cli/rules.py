@@ -7,9 +7,9 @@ import sys
 from collections.abc import Callable
 from dataclasses import MISSING, Field, dataclass, fields
 from math import isfinite
-from typing import Any
+from typing import Annotated, Any
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from ..errors import unknown
 from ..expression import show
@@ -22,7 +22,7 @@ from .show import table
 class Rules(Command):
     """List the guidance rules, their schedules, the samplers and the grids of levels, with fields and sources."""
 
-    rule: Positional[str | None] = None  # tell all of this one
+    rule: Positional[Annotated[str | None, arg(metavar="[NAME]")]] = None  # tell all of this one
 
     def resolved(self) -> Rules:
         from ..guidance import RULES

@@ -35,7 +35,8 @@ Nets = Annotated[tuple[str, ...], UseAppendAction, arg(metavar="NAME=FOLDER")]
 class Sample(Command):
     """Sample a model by a prompt, by a file of them, or by none; once, or with the same seeds at several scales."""
 
-    prompt: Positional[str | None] = None  # what to draw, in quotes; a class for a model of classes
+    # what to draw, in quotes; a class for a model of classes
+    prompt: Positional[Annotated[str | None, arg(metavar="[PROMPT]")]] = None
     model: str = "scenes-32"  # a shipped model, or the folder of one
     guidance: str | None = None  # a rule, as "interval(cfg(4), lo=.28, hi=5.4)", or a scale; by default the model's own
     scales: Scales = None  # the same seeds at each of these, of cfg or of the rule in --guidance
