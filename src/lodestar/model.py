@@ -257,7 +257,9 @@ def loaded(
     try:
         model.network.to(device)
     except (RuntimeError, AssertionError) as error:
-        raise UsageError(f"device '{device}' cannot be used: {str(error).splitlines()[0]}") from None
+        why = str(error).splitlines()[0]
+        why = "there is none of that name" if why.startswith("Expected one of") else why  # and a list of twenty
+        raise UsageError(f"device '{device}' cannot be used: {why} (give cpu, cuda or mps)") from None
     model.network.eval().requires_grad_(False)
     return model
 
