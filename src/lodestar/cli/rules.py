@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from tyro.conf import Positional, arg
 
-from ..errors import unknown
+from ..errors import UsageError, unknown
 from ..expression import show
 from .command import Command
 from .config import to_json
@@ -28,8 +28,17 @@ class Rules(Command):
         from ..guidance import RULES
 
         if self.rule is not None and self.rule not in RULES:
-            raise unknown("rule", self.rule, RULES)
+            raise self._other(self.rule) or unknown("rule", self.rule, RULES)
         return self
+
+    def _other(self, name: str) -> UsageError | None:
+        """The error for what is registered, and is no rule."""
+        from ..guidance.schedules import SHAPES
+        from ..process import GRIDS
+        from ..samplers import SAMPLERS
+
+        found = [kind for kind, names in {"schedule": SHAPES, "sampler": SAMPLERS, "grid": GRIDS}.items() if name in names]
+        return UsageError(f"'{name}' is a {found[0]} and no rule: lodestar rules lists it") if found else None
 
     def run(self) -> dict[str, object]:
         found = self._all() if self.resolved().rule is None else self._one(str(self.rule))

@@ -180,6 +180,7 @@ class Sample(Command):
         """With the model's own defaults filled in. Raises UsageError on a rule, sampler or grid that is not there."""
         from .scales import at_scale
 
+        self._check_prompts(model)
         given = {name: value for name in _OWN if (value := getattr(self, name)) is not None}
         chosen = replace(model.defaults, **given)
         chosen.levels(model.process)
@@ -187,6 +188,14 @@ class Sample(Command):
         for scale in self.scales or ():
             at_scale(guidance, scale)
         return replace(self, **{**asdict(chosen), "guidance": guidance}, out=self._out())
+
+    def _check_prompts(self, model: Model) -> None:
+        """Raise UsageError for texts where the model is told more than one thing."""
+        from ..conditions import JointSchema
+
+        if isinstance(model.schema, JointSchema) and not (self.prompt is None and self.prompts is None):
+            why = f"model '{model.name}' is told {' and '.join(model.schema.parts)}, and a prompt here is one text"
+            raise UsageError(f"{why}: lodestar edit gives it a picture and an instruction, model.sample what you like")
 
     def _guidance(self, chosen: Defaults) -> str | None:
         """The rule that will run, or the one whose scale is `--scales`; None where there is nothing to guide."""
