@@ -426,7 +426,7 @@ def test_a_null_that_was_never_seen_is_refused(schema, without, scale):
 
 
 def test_a_rule_for_several_conditions_is_refused_by_a_model_of_one():
-    with pytest.raises(UsageError, match=r"guidance edit\(5, image=2\) drops a part .*\(text\), .*'tiny' has none: use cfg"):
+    with pytest.raises(UsageError, match=r"edit\(5, image=2\) drops a part .*\(text\), .*'tiny' has none: use cfg"):
         tiny().sample(RED, guidance="edit(5, image=2)")
 
 

@@ -167,4 +167,4 @@ def test_an_instruction_with_new_words_is_answered_with_a_warning(edit, capsys):
 def test_a_prompt_alone_is_refused_by_a_model_that_edits(editor, capsys):
     for asked in (["make it red"], ["make it red", "--dry-run"]):
         assert main(["sample", *asked, "--model", str(editor)]) == 2
-        assert "is told text and image, and a prompt here is one text: lodestar edit gives it" in capsys.readouterr().err
+        assert "told text and image, and a prompt here is one text: lodestar edit gives" in capsys.readouterr().err

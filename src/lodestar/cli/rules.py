@@ -37,8 +37,10 @@ class Rules(Command):
         from ..process import GRIDS
         from ..samplers import SAMPLERS
 
-        found = [kind for kind, names in {"schedule": SHAPES, "sampler": SAMPLERS, "grid": GRIDS}.items() if name in names]
-        return UsageError(f"'{name}' is a {found[0]} and no rule: lodestar rules lists it") if found else None
+        for kind, names in {"schedule": SHAPES, "sampler": SAMPLERS, "grid": GRIDS}.items():
+            if name in names:
+                return UsageError(f"'{name}' is a {kind} and no rule: lodestar rules lists it")
+        return None
 
     def run(self) -> dict[str, object]:
         found = self._all() if self.resolved().rule is None else self._one(str(self.rule))
