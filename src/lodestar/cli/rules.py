@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import MISSING, Field, dataclass, fields
 from math import isfinite
 from typing import Annotated, Any
@@ -37,7 +37,8 @@ class Rules(Command):
         from ..process import GRIDS
         from ..samplers import SAMPLERS
 
-        for kind, names in {"schedule": SHAPES, "sampler": SAMPLERS, "grid": GRIDS}.items():
+        others: dict[str, Collection[str]] = {"schedule": SHAPES, "sampler": SAMPLERS, "grid": GRIDS}
+        for kind, names in others.items():
             if name in names:
                 return UsageError(f"'{name}' is a {kind} and no rule: lodestar rules lists it")
         return None
