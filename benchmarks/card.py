@@ -41,7 +41,7 @@ def lines(rows: list[Row]) -> list[str]:
 
 
 def main() -> None:
-    parser = ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = ArgumentParser("python -m benchmarks.card", description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("model", type=Path, help="folder of the model")
     parser.add_argument("--out", type=Path, help="folder to write it to, in half precision, with its measured card")
     parser.add_argument("--scales", type=float, nargs="+", default=[0, 1, 2, 4, 8])

@@ -245,7 +245,8 @@ def study_of(model: Model, folder: Path, study: Study) -> tuple[list[Row], list[
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    parser = ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    about = __doc__.splitlines()[0] if __doc__ else None
+    parser = ArgumentParser("python -m benchmarks.classifiers", description=about)
     parser.add_argument("--model", default="scenes-32", help="a shipped model of scenes, or the folder of one")
     parser.add_argument("--classifiers", type=Path, default=Path("runs/classifiers"), help="where they are, or will be")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results", help="folder of the results")

@@ -56,7 +56,7 @@ def draw(curve: Curve, title: str, out: Path) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = ArgumentParser("python -m benchmarks.curve", description=__doc__.partition("\n")[0])
     parser.add_argument("run", type=Path, help="the folder of a training run")
     parser.add_argument("--out", type=Path, help="a PNG")
     given = parser.parse_args(arguments)

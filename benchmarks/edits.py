@@ -133,7 +133,7 @@ def _reach(shares: Sequence[Share]) -> list[list[float]]:
 
 
 def asked(args: Sequence[str] | None = None) -> Namespace:
-    parser = ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = ArgumentParser("python -m benchmarks.edits", description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("model", type=Path, help="folder of the model")
     parser.add_argument("--n", type=int, default=500, help="triples in each row")
     parser.add_argument("--text", type=float, nargs="+", default=[1, 2, 3, 5, 7.5], help="text scales")

@@ -137,7 +137,7 @@ def _share(right: Sequence[bool]) -> str:
 
 
 def main() -> None:
-    parser = ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = ArgumentParser("python -m benchmarks.gain", description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("model", help="a shipped model of scenes, or the folder of one")
     parser.add_argument("--guidance", nargs="+", metavar="RULE", help="by default the module's RULES")
     parser.add_argument("--net", action="append", default=[], metavar="NAME=FOLDER", help="another model by name")

@@ -93,7 +93,7 @@ def table(model: Model, objects: int, n: int) -> list[str]:
 
 
 def main() -> None:
-    parser = ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = ArgumentParser("python -m benchmarks.reading", description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("model", type=Path, help="folder of a model of scenes")
     parser.add_argument("--n", type=int, default=256, help="scenes of each number of objects")
     asked = parser.parse_args()

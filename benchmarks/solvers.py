@@ -106,7 +106,7 @@ def lines(found: Sequence[Row]) -> Iterator[str]:
 
 
 def main() -> None:
-    parser = ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = ArgumentParser("python -m benchmarks.solvers", description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--starts", type=int, default=64, help="of each mixture")
     starts = parser.parse_args().starts
     torch.set_num_threads(1)  # these tensors are tiny: more threads only wait for each other

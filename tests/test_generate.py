@@ -425,6 +425,11 @@ def test_a_null_that_was_never_seen_is_refused(schema, without, scale):
         tiny(schema).sample([prompt, None] if without else prompt, guidance=scale)
 
 
+def test_a_rule_for_several_conditions_is_refused_by_a_model_of_one():
+    with pytest.raises(UsageError, match=r"edit\(5, image=2\) drops a part .*\(text\), .*'tiny' has none: use cfg"):
+        tiny().sample(RED, guidance="edit(5, image=2)")
+
+
 @pytest.mark.parametrize("asked", [{"guidance": 1}, {}, {"guidance": 4, "negative": STAR}], ids=str)
 def test_a_null_that_was_never_seen_is_not_needed_for_these(asked):
     assert len(tiny(NEVER[0]).sample(RED, **asked).images) == 1

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 import lodestar
 from lodestar import UsageError, load, model_folder
-from lodestar.conditions import Tokenizer
+from lodestar.conditions import JointSchema, Tokenizer
 from lodestar.core import KINDS
 from lodestar.process import Cosine, Flow
 from tiny import INNER, LABEL, TEXT, tiny
@@ -114,6 +114,11 @@ def test_the_description_tells_all_as_json(tmp_path, schema):
     assert told["null"] == {TEXT: "empty", LABEL: "learnt", None: None}[schema]
     assert told["drop"] == (0.1 if schema else None)
     assert told["network"]["type"] == "unet"
+
+
+def test_a_joint_models_null_is_that_of_each_part_that_can_be_dropped():
+    schema = JointSchema({"text": replace(TEXT, drop=0.0), "label": replace(LABEL, drop=0.0)}, {"text": 0.1})
+    assert tiny(schema).describe()["null"] == {"text": "empty"}
 
 
 def test_a_network_that_says_nothing_of_its_images_takes_any():
@@ -304,8 +309,9 @@ def test_another_models_tokenizer_is_named(folder):
 
 def test_a_device_that_is_not_there_is_named(folder):
     for device in ("warp", "cuda:99"):
-        with pytest.raises(UsageError, match=f"device '{device}' cannot be used"):
+        with pytest.raises(UsageError, match=f"device '{device}' cannot be used: .*give cpu, cuda or mps") as found:
             load(folder, device=device)
+        assert len(str(found.value)) < 200
 
 
 def test_the_package_names_are_there():

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from torch import Tensor
 
 from lodestar.cli import main
 
@@ -77,6 +79,7 @@ def test_every_command_runs(desk: Path, monkeypatch: pytest.MonkeyPatch, capsys:
         "out.json",
         "scales.png",
         "negative.png",
+        "not.png",
         "free.png",
         "cats.png",
         "out.png",
@@ -88,11 +91,27 @@ def test_every_command_runs(desk: Path, monkeypatch: pytest.MonkeyPatch, capsys:
 
 def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (example,) = blocks("python")
+    example, _ = blocks("python")
     names: dict[str, object] = {}
     exec(compile(example, "README.md", "exec"), names)
     assert names["result"].images.shape == (8, 32, 32, 3)  # type: ignore[attr-defined]
     assert (tmp_path / "strip.png").is_file()
+    assert (tmp_path / "pictures/00007.png").is_file()
+
+
+def test_the_lines_for_your_own_code_run() -> None:
+    _, example = blocks("python")
+    asked = []
+
+    def network(x: Tensor, t: Tensor, labels: Tensor) -> Tensor:
+        asked.append(len(x))
+        return x * labels[:, None] / 10
+
+    names: dict[str, object] = {"network": network, "labels": torch.arange(4), "null": torch.tensor([4])}
+    names |= {"noise": torch.randn(4, 2)}
+    exec(compile(example, "README.md", "exec"), names)
+    assert names["x"].isfinite().all()  # type: ignore[attr-defined]
+    assert sum(asked) == names["denoise"].evaluations == 25 * 2 * 4  # type: ignore[attr-defined]
 
 
 def test_the_make_targets_are_there() -> None:

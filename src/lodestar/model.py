@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from . import networks
 from .conditions import (
     Condition,
+    JointSchema,
     Schema,
     TextSchema,
     Tokenizer,
@@ -157,7 +158,7 @@ class Model:
         told = {
             **{k: v for k, v in contents(self).config.items() if k not in ("card", "schema")},
             "schema": schema,
-            "null": schema.get("null"),  # each part of a joint schema has its own
+            "null": _null(self.schema),
             "drop": schema["drop"],
             **asdict(self.defaults),
             "parameters": sum(p.numel() for p in self.network.parameters()),
@@ -165,6 +166,13 @@ class Model:
             **{k: self.card.get(k) for k in ("measured", "recipe", "licence")},
         }
         return json.loads(json.dumps(told))
+
+
+def _null(schema: Schema) -> object:
+    """What stands for no condition; of a joint schema, for each part that can be dropped."""
+    if isinstance(schema, JointSchema):
+        return {name: _null(part) for name, part in schema.parts.items() if name not in schema.always}
+    return None if schema is None else schema.null
 
 
 class Saved(Protocol):
@@ -249,7 +257,9 @@ def loaded(
     try:
         model.network.to(device)
     except (RuntimeError, AssertionError) as error:
-        raise UsageError(f"device '{device}' cannot be used: {str(error).splitlines()[0]}") from None
+        why = str(error).splitlines()[0]
+        why = "there is none of that name" if why.startswith("Expected one of") else why  # and a list of twenty
+        raise UsageError(f"device '{device}' cannot be used: {why} (give cpu, cuda or mps)") from None
     model.network.eval().requires_grad_(False)
     return model
 

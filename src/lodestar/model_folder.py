@@ -105,7 +105,7 @@ def find(name: Path | str) -> Path:
         raise UsageError(f"folder '{path}' has no {CONFIG}, so it is no model: {mend}")
     if path.exists() or str(name) != path.name:
         raise UsageError(f"there is no model folder at '{name}': give the folder that holds {CONFIG}")
-    raise unknown("model", str(name), shipped)
+    raise UsageError(f"{unknown('model', str(name), shipped)} (or give the folder of one)")
 
 
 def _tokenizer(path: Path, digest: object) -> str:

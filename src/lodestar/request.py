@@ -181,6 +181,7 @@ def settled(
     asks = asks_of(rule, grid)
     own = [a for a in asks if a.net == "main"] if not bare or guidance is not None else []
     _check_null(model.name, model.schema, any(p is None for p in asked), own)
+    _check_parts(rule, model.name, model.schema, own)
     for name, net in nets.items():
         if hasattr(net, "schema"):
             _check_net(name, cast("Samples", net), model)
@@ -316,6 +317,14 @@ def _check_null(name: str, schema: Schema, bare: bool, asks: Sequence[Ask]) -> N
         asked = "sample without a prompt" if bare else "be guided"
         mend = "give a prompt" if bare else "use guidance cfg(1), or train with drop > 0"
         raise UsageError(f"model '{name}' never saw its null in training (drop 0) and cannot {asked}: {mend}")
+
+
+def _check_parts(rule: Rule, name: str, schema: Schema, asks: Sequence[Ask]) -> None:
+    """Refuse what drops parts of a condition where the condition of the model of this name has no parts."""
+    parts = {part for a in asks if isinstance(a.drop, frozenset) for part in a.drop}
+    if parts and not isinstance(schema, JointSchema):
+        why = f"drops a part of the condition ({', '.join(sorted(parts))}), and that of model '{name}' has none"
+        raise UsageError(f"guidance {rule} {why}: use cfg, or train on several (--condition text+image)")
 
 
 def spread(rule: Rule, owner: Sequence[int]) -> Rule:

@@ -164,3 +164,9 @@ def test_a_configuration_comes_back_the_same(edit, capsys):
 def test_an_instruction_with_new_words_is_answered_with_a_warning(edit, capsys):
     assert edit("in.png", "make the owl green") == 0
     assert "lodestar: warning: the model never saw in training: owl" in capsys.readouterr().err
+
+
+def test_a_prompt_alone_is_refused_by_a_model_that_edits(editor, capsys):
+    for asked in (["make it red"], ["make it red", "--dry-run"]):
+        assert main(["sample", *asked, "--model", str(editor)]) == 2
+        assert "told text and image, and a prompt here is one text: lodestar edit gives" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """The program as a whole: help, exit codes, errors and warnings in one line, nothing left behind."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lodestar.cli import COMMANDS, command, main
+from lodestar.cli.show import table
 from lodestar.errors import UsageError
 from lodestar.version import __version__
 
@@ -39,6 +41,22 @@ def test_each_command_has_help_of_its_own(capsys):
         assert "--json" in out
 
 
+@pytest.mark.parametrize(
+    ("name", "takes"),
+    [("sample", "[PROMPT]"), ("edit", "[PICTURE] [INSTRUCTION]"), ("info", "[MODEL]"), ("rules", "[NAME]")],
+)
+def test_the_help_names_what_has_no_option(capsys, name, takes):
+    assert main([name, "--help"]) == 0
+    assert takes in capsys.readouterr().out.partition("\n\n")[0]
+
+
+def test_a_table_in_a_file_leaves_nothing_out(capsys):
+    address = "https://example.org/" + "x" * 200
+    table(("rule", "source"), [("a", address), ("b", "short")])
+    out = capsys.readouterr().out
+    assert "".join(re.findall(r"[\w:/.]+", out.partition("\nb")[0])) == f"rulesourcea{address}"
+
+
 def test_every_command_is_in_a_file_of_its_name():
     assert [command(name).name() for name in COMMANDS] == list(COMMANDS)
 
@@ -64,7 +82,9 @@ def test_version(capsys):
         (["train", "--preset"], "--preset needs a value (see lodestar train --help)"),
         (["train", "--out", "r", "--config"], "--config needs a value (see lodestar train --help)"),
         (["sample", "x", "--steps"], "--steps needs a value (see lodestar sample --help)"),
-        (["info", "nothing-such"], "unknown model 'nothing-such'"),
+        (["info", "nothing-such"], "unknown model 'nothing-such': there are scenes-32 (or give the folder of one)"),
+        (["rules", "cosine"], "'cosine' is a schedule and no rule: lodestar rules lists it"),
+        (["rules", "unipc"], "'unipc' is a sampler and no rule: lodestar rules lists it"),
     ],
 )
 def test_mistakes_are_one_line(capsys, args, said):

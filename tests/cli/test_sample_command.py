@@ -362,7 +362,7 @@ def test_a_picture_to_start_from_and_a_mask(sample):
         (("--mask", "mask.png"), "--mask needs a picture to start from: give --init"),
         (("--init", "none.png"), "there is no file none.png"),
         (("--init", "text.png"), "text.png is not a whole picture"),
-        (("--init", "large.png"), "must be uint8 [N, 16, 16, 3], got torch.uint8 [9, 8, 3]"),
+        (("--init", "large.png"), "large.png is 8x9 pixels and model 'tiny' draws 16x16: resize it"),
     ],
 )
 def test_a_picture_that_cannot_be_started_from(sample, capsys, args, says):

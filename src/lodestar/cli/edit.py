@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from ..errors import UsageError
 from ..files import write_file
@@ -29,8 +29,9 @@ EDIT_32 = "edit-32"
 class Edit(Command):
     """Change a picture as an instruction says; what it does not name stays."""
 
-    picture: Positional[Path | None] = None  # the one to edit, of any size: brought to the model's, and said how
-    instruction: Positional[str | None] = None  # what to change, in quotes
+    # the one to edit, of any size: brought to the model's, and said how
+    picture: Positional[Annotated[Path | None, arg(metavar="[PICTURE]")]] = None
+    instruction: Positional[Annotated[str | None, arg(metavar="[INSTRUCTION]")]] = None  # what to change, in quotes
     model: str = EDIT_32  # a shipped model, or the folder of one; it is conditioned on a text and a picture
     guidance: str | None = None  # a rule, as "edit(text=5, image=1.5)", or a scale; by default the model's own
     n: int = 1  # pictures to make; more than one come as a strip, after the one that was edited

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from .command import Command
 from .config import to_json
@@ -19,7 +20,7 @@ class Info(Command):
     Or a classifier or CLIP: what it tells apart.
     """
 
-    model: Positional[str] = "scenes-32"  # a shipped model, or the folder of one
+    model: Positional[Annotated[str, arg(metavar="[MODEL]")]] = "scenes-32"  # a shipped model, or the folder of one
 
     def run(self) -> dict[str, object]:
         from ..likelihood import known

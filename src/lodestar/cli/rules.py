@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import MISSING, Field, dataclass, fields
 from math import isfinite
-from typing import Any
+from typing import Annotated, Any
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
-from ..errors import unknown
+from ..errors import UsageError, unknown
 from ..expression import show
 from .command import Command
 from .config import to_json
@@ -22,14 +22,26 @@ from .show import table
 class Rules(Command):
     """List the guidance rules, their schedules, the samplers and the grids of levels, with fields and sources."""
 
-    rule: Positional[str | None] = None  # tell all of this one
+    rule: Positional[Annotated[str | None, arg(metavar="[NAME]")]] = None  # tell all of this one
 
     def resolved(self) -> Rules:
         from ..guidance import RULES
 
         if self.rule is not None and self.rule not in RULES:
-            raise unknown("rule", self.rule, RULES)
+            raise self._other(self.rule) or unknown("rule", self.rule, RULES)
         return self
+
+    def _other(self, name: str) -> UsageError | None:
+        """The error for what is registered, and is no rule."""
+        from ..guidance.schedules import SHAPES
+        from ..process import GRIDS
+        from ..samplers import SAMPLERS
+
+        others: dict[str, Collection[str]] = {"schedule": SHAPES, "sampler": SAMPLERS, "grid": GRIDS}
+        for kind, names in others.items():
+            if name in names:
+                return UsageError(f"'{name}' is a {kind} and no rule: lodestar rules lists it")
+        return None
 
     def run(self) -> dict[str, object]:
         found = self._all() if self.resolved().rule is None else self._one(str(self.rule))

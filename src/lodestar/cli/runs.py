@@ -5,8 +5,10 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import UsageError
 from ..measure.prompts import prompt_truth, readable
 from ..model import Model
 from ..pictures import read_picture
@@ -16,6 +18,7 @@ from .show import progress
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+    from torch import Tensor
 
     from .sample import Sample
 
@@ -93,9 +96,18 @@ def _reporting(bar: Progress, task: TaskID) -> Callable[[int, int], None]:
 
 def _start(model: Model, job: Sample) -> dict[str, Any]:
     """What every run starts from and may ask for by name, read once."""
-    init = None if job.init is None else read_picture(job.init, model.shape[0])
-    mask = None if job.mask is None else read_picture(job.mask, 1)[..., 0] / 255
+    init = None if job.init is None else _pixels(model, job.init, model.shape[0])
+    mask = None if job.mask is None else _pixels(model, job.mask, 1)[..., 0] / 255
     return {"init": init, "strength": job.strength, "mask": mask, **job.others()}
+
+
+def _pixels(model: Model, path: Path, channels: int) -> Tensor:
+    """A picture file [H, W, C] of the model's own size. Raises UsageError for one of another size."""
+    found = read_picture(path, channels)
+    (height, width), (h, w) = model.shape[1:], found.shape[:2]
+    if (h, w) != (height, width):
+        raise UsageError(f"{path} is {w}x{h} pixels and model '{model.name}' draws {width}x{height}: resize it")
+    return found
 
 
 def _sampled(

@@ -35,7 +35,8 @@ Nets = Annotated[tuple[str, ...], UseAppendAction, arg(metavar="NAME=FOLDER")]
 class Sample(Command):
     """Sample a model by a prompt, by a file of them, or by none; once, or with the same seeds at several scales."""
 
-    prompt: Positional[str | None] = None  # what to draw, in quotes; a class for a model of classes
+    # what to draw, in quotes; a class for a model of classes
+    prompt: Positional[Annotated[str | None, arg(metavar="[PROMPT]")]] = None
     model: str = "scenes-32"  # a shipped model, or the folder of one
     guidance: str | None = None  # a rule, as "interval(cfg(4), lo=.28, hi=5.4)", or a scale; by default the model's own
     scales: Scales = None  # the same seeds at each of these, of cfg or of the rule in --guidance
@@ -179,6 +180,7 @@ class Sample(Command):
         """With the model's own defaults filled in. Raises UsageError on a rule, sampler or grid that is not there."""
         from .scales import at_scale
 
+        self._check_prompts(model)
         given = {name: value for name in _OWN if (value := getattr(self, name)) is not None}
         chosen = replace(model.defaults, **given)
         chosen.levels(model.process)
@@ -186,6 +188,14 @@ class Sample(Command):
         for scale in self.scales or ():
             at_scale(guidance, scale)
         return replace(self, **{**asdict(chosen), "guidance": guidance}, out=self._out())
+
+    def _check_prompts(self, model: Model) -> None:
+        """Raise UsageError for texts where the model is told more than one thing."""
+        from ..conditions import JointSchema
+
+        if isinstance(model.schema, JointSchema) and not (self.prompt is None and self.prompts is None):
+            why = f"model '{model.name}' is told {' and '.join(model.schema.parts)}, and a prompt here is one text"
+            raise UsageError(f"{why}: lodestar edit gives it a picture and an instruction, model.sample what you like")
 
     def _guidance(self, chosen: Defaults) -> str | None:
         """The rule that will run, or the one whose scale is `--scales`; None where there is nothing to guide."""

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Literal, TextIO
 
 from ..errors import UsageError
 from ..files import refuse_other, write_file, writing
@@ -57,7 +57,8 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]], right: Sequenc
 
     drawn = Table(box=None, pad_edge=False, header_style="bold", show_header=any(heads))
     for head in heads:
-        drawn.add_column(head, justify="right" if head in right else "left", no_wrap=head in right)
+        side: Literal["left", "right"] = "right" if head in right else "left"
+        drawn.add_column(head, justify=side, no_wrap=head in right, overflow="fold")  # nothing is left out
     for row in rows:
         drawn.add_row(*map(str, row))
     width = None if sys.stdout.isatty() else WIDTH

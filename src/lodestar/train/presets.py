@@ -296,8 +296,8 @@ def _kinds(preset: Preset, source: Source) -> tuple[str, ...]:
 
 
 _LACKING = {
-    "text": "text and the data has no captions",
-    "label": "classes and the data has none",
+    "text": "text and the data has no captions: name their column with --caption-column, or take another --condition",
+    "label": "classes and the data has none: put each class into a folder, or name their column with --label-column",
     "image": "pictures beside the images and the data has none: name their column with --before-column",
     "vector": "vectors and the data has none: name their column with --vector-column",
 }
