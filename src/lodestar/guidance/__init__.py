@@ -12,8 +12,8 @@ from .language import parse
 from .network import Network, Predict
 from .planner import Guided, guide
 from .rule import ALL, RULES, Ask, Asks, Rule, View, Wrapper, rule
+from .rules.combine.cfg import CFG
 from .rules.combine.rescale import Rescale
-from .rules.subtract.cfg import CFG
 from .rules.subtract.negative import Negative
 from .rules.when.interval import Interval
 

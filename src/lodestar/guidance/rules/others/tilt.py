@@ -30,7 +30,7 @@ from ....core import Prediction, Step
 from ...fields import values
 from ...ops import dot
 from ...rule import View, rule
-from ..subtract.cfg import CFG
+from ..combine.cfg import CFG
 
 
 @rule

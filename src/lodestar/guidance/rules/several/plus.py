@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from ....core import Prediction, Step
 from ...rule import Asks, Rule, View, Wrapper, check_rule, rule, union
-from ..subtract.cfg import CFG
+from ..combine.cfg import CFG
 
 
 @rule

@@ -11,7 +11,7 @@ from torch import Tensor
 from ....core import Prediction, Step, lerp
 from ....errors import UsageError
 from ...rule import Asks, Rule, View, Wrapper, check_rule, union
-from ..subtract.cfg import CFG
+from ..combine.cfg import CFG
 
 GUIDED = CFG()  # rules never change, so that all may have the same one
 
