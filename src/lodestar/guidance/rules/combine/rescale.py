@@ -23,6 +23,7 @@ class Rescale(Wrapper):
     """A rule whose v is brought back to the conditional one's standard deviation."""
 
     phi: Number = 0.7  # how much of it; the paper's
+    neutral: ClassVar = {"phi": 0.0}
     ranges: ClassVar = {"phi": (0, 1)}
 
     def __post_init__(self) -> None:
