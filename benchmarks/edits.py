@@ -115,7 +115,6 @@ def plot(grid: Sequence[Cell], path: Path) -> None:
         axes.errorbar(kept, right, _reach([c.found.accuracy for c in row]), marker="o", label=f"image {image:g}")
         for cell, x, y in zip(row, kept, right, strict=True):
             axes.annotate(f"{cell.text:g}", (x, y), textcoords="offset points", xytext=(6, 5), fontsize=8)
-    axes.axvline(CLEAN, color="0.7", linestyle=":")
     axes.set_xlabel("untouched pixels, median PSNR, dB")
     axes.set_ylabel("edit accuracy, %")
     axes.set_title("The two scales of edit(text, image); the numbers at the points are text's", fontsize=10)

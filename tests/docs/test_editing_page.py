@@ -8,19 +8,14 @@ from pages import blocks, dead_links, text
 from PIL import Image
 
 from lodestar.cli import main
-from lodestar.conditions import ImageSchema, JointSchema
-from tiny import TEXT, tiny
 
 PAGE = "editing.md"
-TABLE = {"text": 0.05, "image": 0.05, "text+image": 0.05}
 
 
 @pytest.fixture
 def desk(tmp_path, monkeypatch):
-    """A folder with a model of that name and a picture."""
+    """A folder with a picture."""
     monkeypatch.chdir(tmp_path)
-    schema = JointSchema({"text": TEXT, "image": ImageSchema((3, 32, 32))}, TABLE)
-    tiny(schema, shape=(3, 32, 32), card={"steps": 1, "guidance": "edit"}).save("runs/edit-32/model")
     Image.new("RGB", (50, 40), (160, 160, 160)).save("in.png")
     return tmp_path
 
@@ -29,7 +24,6 @@ def commands():
     return [line for block in re.findall(r"```sh\n(.*?)```", text(PAGE), re.S) for line in block.splitlines()]
 
 
-@pytest.mark.filterwarnings("ignore:the model never saw in training", "ignore:a text of more than")
 def test_the_commands_that_edit_run(desk):
     edits = [shlex.split(c)[1:] for c in commands() if c.startswith("lodestar edit")]
     assert len(edits) == 2
@@ -42,7 +36,6 @@ def test_those_that_train_can_be_carried_out(desk, capsys):
         assert main([*shlex.split(command)[1:], "--dry-run"]) == 0, capsys.readouterr().err
 
 
-@pytest.mark.filterwarnings("ignore:the model never saw in training", "ignore:a text of more than")
 def test_the_python_runs(desk):
     names = {}
     for block in blocks(text(PAGE)):

@@ -7,6 +7,8 @@ from PIL import Image
 import lodestar
 from lodestar import UsageError
 from lodestar.conditions import ImageSchema, JointSchema, LabelSchema
+from lodestar.data.scenes.triples import triples
+from lodestar.measure.edits import measure_edits
 from lodestar.pictures import from_uint8
 from lodestar.systems.editing import fitted, parts
 from tiny import TEXT, tiny
@@ -101,3 +103,9 @@ def test_a_model_of_grey_pictures_takes_pixels_alone(tmp_path):
     with pytest.raises(UsageError, match=r"takes pictures of \[1, 4, 4\]: give pixels, not a file"):
         lodestar.edit(model, tmp_path / "in.png", RED)
     assert lodestar.edit(model, torch.zeros(4, 4, 1, dtype=torch.uint8), RED).images.shape == (1, 8, 8, 3)
+
+
+def test_the_shipped_model_does_what_is_asked_of_it():
+    found = measure_edits(lodestar.load("edit-32"), triples(10), batch=10)
+    assert found.accuracy.right >= 8, found.failures
+    assert found.median_psnr >= 30
