@@ -1,7 +1,7 @@
 """torchvision where its compiled part cannot be loaded: the registry's build beside a CPU-only build of torch.
 
-torch-fidelity, torchmetrics and transformers import it and use none of its kernels. Its Python part wants the schemas of
-two operators, which the compiled part would have declared.
+torch-fidelity, torchmetrics and transformers import it and use none of its kernels. Its Python part wants the schemas
+of two operators, which the compiled part would have declared.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Precision, recall, density and coverage: against plain float64 formulas, exactly, also where rounding could decide."""
+"""Precision, recall, density, coverage: against plain float64 formulas, exactly, also where rounding could decide."""
 
 import pytest
 import torch

@@ -107,9 +107,11 @@ class Nearest:
     @cached_property
     def exact(self) -> Tensor:
         """Squared distances to the nearest, ascending, float64 [N, kept]."""
-        given = self.rows.given
-        parts = zip(given.split(PART), self.index.split(PART), strict=True)
-        return torch.cat([squared(x[:, None], given[index]) for x, index in parts]).sort(1).values
+        given, out = self.rows.given, torch.empty_like(self.square, dtype=torch.float64)
+        for at in range(0, len(given), PART):  # written in place: a list of small pieces would scatter the memory
+            rows = slice(at, at + PART)
+            out[rows] = squared(given[rows, None], given[self.index[rows]])
+        return out.sort(1).values
 
     def radius(self, k: int) -> Tensor:
         """Squared distance float64 [N] to the k-th other."""

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 BLOCK = 2048  # rows
-CHUNK = 2**22  # numbers in one piece of exact distances
-PART = 256  # rows that are looked at together
+CHUNK = 2**20  # numbers in one piece of exact distances
+PART = 32  # rows that are looked at together
 
 Visitor = Callable[[slice, slice, Tensor], None]  # rows of the first and of the second set, and <x - o, y - o> [I, J]
 
