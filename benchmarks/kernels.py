@@ -11,8 +11,7 @@ from pathlib import Path
 
 import torch
 
-SCHEMAS = ("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",)
-SCHEMAS += ("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",)
+SCHEMAS = [f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor" for name in ("nms", "qnms")]
 _library = torch.library.Library("torchvision", "FRAGMENT")  # declared as long as this lives
 
 

@@ -65,7 +65,7 @@ class ClassifierDetector:
     def classes(self) -> Mapping[str, tuple[str, ...]]:
         """The answers to each of its questions."""
         schema: Any = self.judge.schema
-        parts = schema.parts if isinstance(schema, JointSchema) else {CLASS: schema}
+        parts: Mapping[str, Any] = schema.parts if isinstance(schema, JointSchema) else {CLASS: schema}
         return {question: tuple(part.classes) for question, part in parts.items()}
 
     def __call__(self, images: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from torch import Tensor
 from ...errors import UsageError
 
 FID = "inception"  # the detector whose Frechet distance is FID
+EXTRA = 'pip install "lodestar-diffusion[measure]"'  # where a package is missing
 OWN = {"FD": "FID", "KD": "KID", "IS": "IS"}  # what its numbers are called
 
 

@@ -19,9 +19,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ...errors import UsageError
-from .detector import FID, digest
+from .detector import EXTRA, FID, digest
 
-EXTRA = 'pip install "lodestar-diffusion[measure]"'
 OFFICIAL = "6726825d"  # the first digits of the SHA-256 of the file that everybody uses: they stand in its name
 LAYERS = ("2048", "logits_unbiased")  # the logits without the last bias, which the Inception score is of
 CLASSES = "imagenet"
@@ -55,7 +54,7 @@ class Inception:
 def _network(file: Path | None) -> nn.Module:
     try:
         from torch_fidelity import FeatureExtractorInceptionV3
-    except ImportError as error:
+    except (ImportError, RuntimeError) as error:  # the latter of a torchvision that does not fit torch
         raise UsageError(f"Inception needs torch-fidelity ({error}): {EXTRA}") from None
     options: dict[str, Any] = {"name": "inception-v3-compat", "features_list": list(LAYERS)}
     if file is None:

@@ -8,8 +8,7 @@ from typing import Any
 import torch
 
 from ...errors import UsageError
-
-EXTRA = 'pip install "lodestar-diffusion[measure]"'
+from .detector import EXTRA
 
 
 def pretrained(kind: str, source: Path | str, hub: bool, device: torch.device | str) -> Any:
@@ -18,7 +17,7 @@ def pretrained(kind: str, source: Path | str, hub: bool, device: torch.device | 
         import transformers
 
         made = getattr(transformers, kind)
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, RuntimeError) as error:  # the last of a torchvision that does not fit torch
         raise UsageError(f"{kind} needs transformers ({error}): {EXTRA}") from None
     if not hub and not (Path(source) / "config.json").is_file():
         raise UsageError(

@@ -25,6 +25,7 @@ from .rows import check_rows
 
 POINTS = 15  # the paper's code
 PART = 10  # the smallest part is a tenth: the paper's 5,000 of 50,000
+ENOUGH = 2  # and so many samples for each column: below that the distance is no line in 1 / n
 
 
 def frechet(a: Moments, b: Moments) -> float:
@@ -51,13 +52,14 @@ def frechet_infinity(
 ) -> Extrapolated:
     """FD of features [N, D] to a reference that is itself large, extrapolated to infinitely many samples.
 
-    The line goes through `points` distances, of random parts of `least` samples (a tenth) up to all. Raises UsageError
-    where the parts are too few or too small for a line.
+    The line goes through `points` distances, of random parts of `least` samples up to all; by default from a tenth, but
+    from twice as many as columns. Raises UsageError where there are too few samples for a line.
     """
-    n = len(check_rows(features))
-    least = max(n // PART, 2) if least is None else least
+    n, dim = check_rows(features).shape
+    least = max(n // PART, ENOUGH * dim) if least is None else least
     if points < 2 or not 2 <= least < n:
-        raise UsageError(f"a line takes at least 2 points and parts of 2 to {n - 1} samples, got {points} and {least}")
+        parts = f"{points} points of parts of {least} up to {n}"
+        raise UsageError(f"a line takes at least 2 points, and more samples than its smallest part, got {parts}")
     sizes = [round(v) for v in torch.linspace(least, n, points, dtype=torch.float64).tolist()]
     values = [frechet(Moments.of(features[_drawn(n, size, seed, i)]), reference) for i, size in enumerate(sizes)]
     value, slope = _line([1 / size for size in sizes], values)

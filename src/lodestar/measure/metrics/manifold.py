@@ -16,7 +16,6 @@ computed again in float64.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -24,7 +23,7 @@ import torch
 from torch import Tensor
 
 from ...errors import UsageError
-from .pairs import PART, Rows, all_squared, distances, rows_of, squared, visit
+from .pairs import PART, Rows, all_distances, distances, exact, rows_of, visit
 from .rows import check_pair
 
 K, WIDER = 3, 5  # the papers'
@@ -106,21 +105,28 @@ class Nearest:
 
     @cached_property
     def exact(self) -> Tensor:
-        """Squared distances to the nearest, ascending, float64 [N, kept]."""
-        given, out = self.rows.given, torch.empty_like(self.square, dtype=torch.float64)
-        for at in range(0, len(given), PART):  # written in place: a list of small pieces would scatter the memory
-            rows = slice(at, at + PART)
-            out[rows] = squared(given[rows, None], given[self.index[rows]])
-        return out.sort(1).values
+        """Squared distances to those that were kept, ascending, float64 [N, kept]."""
+        mine = torch.arange(len(self.index), device=self.index.device).repeat_interleave(self.kept)
+        found = exact(self.rows, mine, self.rows, self.index.flatten())
+        return found.reshape(self.index.shape).sort(1).values
 
     def radius(self, k: int) -> Tensor:
         """Squared distance float64 [N] to the k-th other."""
         radius = self.exact[:, k - 1].clone()
         if self.kept < len(radius) - 1:  # some are not kept, and might be nearer
             unsure = self.square[:, -1].double() - self.rows.doubt(self.rows) <= radius
-            for rows in unsure.nonzero()[:, 0].split(PART):
-                radius[rows] = all_squared(self.rows.given[rows], self.rows.given).kthvalue(k + 1, 1).values
+            for mine in unsure.nonzero()[:, 0].split(PART):
+                radius[mine] = self._again(mine, radius[mine], k)
         return radius
+
+    def _again(self, mine: Tensor, most: Tensor, k: int) -> Tensor:
+        """Of some rows, from all others that can be within the distance `most`, which the k-th is at most."""
+        rough = all_distances(self.rows, mine, self.rows)
+        rough.scatter_(1, mine[:, None], torch.inf)
+        i, j = (rough <= most[:, None] + self.rows.doubt(self.rows)).nonzero(as_tuple=True)
+        found = torch.full(rough.shape, torch.inf, dtype=torch.float64, device=rough.device)
+        found[i, j] = exact(self.rows, mine[i], self.rows, j)
+        return found.kthvalue(k, 1).values
 
 
 class Between:
@@ -145,24 +151,27 @@ class Between:
         self.balls += self._count(i, j, margin)
 
     def _count(self, i: slice, j: slice, margin: Tensor) -> int:
+        """Margins of at most 0; those that rounding could have moved across are looked at again."""
         sure, most = (int((margin <= by).sum()) for by in (-self.doubt, self.doubt))
         if sure == most:
             return sure
         x, y = ((margin > -self.doubt) & (margin <= self.doubt)).nonzero(as_tuple=True)
-        parts = zip((x + i.start).split(PART), (y + j.start).split(PART), strict=True)
-        exact = (squared(self.a.given[x], self.b.given[y]) <= self.wide[x] for x, y in parts)
-        return sure + sum(int(inside.sum()) for inside in exact)
+        x, y = x + i.start, y + j.start
+        return sure + int((exact(self.a, x, self.b, y) <= self.wide[x]).sum())
 
     def manifold(self) -> Manifold:
-        a, b = self.a.given, self.b.given
-        inside = self._settled(self.inside, lambda rows: all_squared(b[rows], a) <= self.small)
-        reached = self._settled(self.reached, lambda rows: all_squared(a[rows], b) <= self.other)
-        covered = self._settled(self.covered, lambda rows: all_squared(a[rows], b) <= self.wide[rows, None])
+        inside = self._settled(self.inside, self.b, self.a, self.small[None])
+        reached = self._settled(self.reached, self.a, self.b, self.other[None])
+        covered = self._settled(self.covered, self.a, self.b, self.wide[:, None])
         return Manifold(inside, reached, covered, self.balls, self.k, self.wider)
 
-    def _settled(self, margin: Tensor, look: Callable[[Tensor], Tensor]) -> Tensor:
-        """Whether the least margin is at most 0, looked at again where rounding could say either."""
+    def _settled(self, margin: Tensor, points: Rows, others: Rows, radius: Tensor) -> Tensor:
+        """Whether the least margin is at most 0; where rounding could say either, the pairs that matter are computed."""
         settled = margin <= 0
-        for rows in (margin.abs() <= self.doubt).nonzero()[:, 0].split(PART):
-            settled[rows] = look(rows).any(1)
+        for mine in (margin.abs() <= self.doubt).nonzero()[:, 0].split(PART):
+            reach = radius if len(radius) == 1 else radius[mine]  # of the others' balls, or of the points' own
+            rough = all_distances(points, mine, others) - reach
+            i, j = (rough.abs() <= self.doubt).nonzero(as_tuple=True)
+            inside = exact(points, mine[i], others, j) <= reach.expand(rough.shape)[i, j]
+            settled[mine] = (rough < -self.doubt).any(1).index_fill(0, i[inside], True)
         return settled

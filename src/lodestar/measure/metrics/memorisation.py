@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ...errors import UsageError
-from .pairs import PART, Rows, distances, rows_of, squared, visit
+from .pairs import Rows, distances, exact, rows_of, visit
 from .rows import check_pair
 
 
@@ -26,8 +26,7 @@ def nearest(samples: Tensor, training: Tensor) -> tuple[Tensor, Tensor]:
     b, a = rows_of(training, samples)
     found = _Least(a, b)
     visit(a, b, found)
-    parts = zip(samples.split(PART), found.index.split(PART), strict=True)
-    return torch.cat([squared(x, training[index]) for x, index in parts]).sqrt(), found.index
+    return exact(a, torch.arange(len(samples), device=samples.device), b, found.index).sqrt(), found.index
 
 
 def copying(samples: Tensor, held_out: Tensor) -> float:

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 BLOCK = 2048  # rows
-CHUNK = 2**20  # numbers in one piece of exact distances
-PART = 32  # rows that are looked at together
+CHUNK = 512  # pairs whose exact distances are computed together
+PART = 256  # rows that are looked at again together
 
 Visitor = Callable[[slice, slice, Tensor], None]  # rows of the first and of the second set, and <x - o, y - o> [I, J]
 
@@ -79,7 +79,15 @@ def squared(x: Tensor, y: Tensor) -> Tensor:
     return (x.double() - y.double()).square().sum(-1)
 
 
-def all_squared(x: Tensor, y: Tensor) -> Tensor:
-    """Exact squared distances float64 [I, J] of a few rows x to all y, in pieces."""
-    step = max(1, CHUNK // max(1, x.numel()))
-    return torch.cat([squared(x[:, None], part) for part in y.split(step)], 1)
+def exact(a: Rows, i: Tensor, b: Rows, j: Tensor) -> Tensor:
+    """Exact squared distances float64 [P] of row i to row j of pairs int64 [P]."""
+    out = torch.empty(len(i), dtype=torch.float64, device=a.given.device)
+    for at in range(0, len(i), CHUNK):  # written in place: a list of small pieces would scatter the memory
+        part = slice(at, at + CHUNK)
+        out[part] = squared(a.given[i[part]], b.given[j[part]])
+    return out
+
+
+def all_distances(a: Rows, i: Tensor, b: Rows) -> Tensor:
+    """Squared distances [I, N] of some rows to all of the other set, up to `doubt`."""
+    return torch.add(a.square[i, None] + b.square, a.near[i] @ b.near.T, alpha=-2)
