@@ -18,7 +18,7 @@ def test_they_are_numpys():
     np.testing.assert_allclose(found.covariance, np.cov(X.numpy(), rowvar=False), rtol=1e-11)
 
 
-@pytest.mark.parametrize("batch", [1, 7, 1000, 1024, 2499])
+@pytest.mark.parametrize("batch", [1, 7, 1000, 2048, 2499])
 def test_bit_equal_for_any_batch_size(batch):
     found, whole = moments(X.split(batch)), Moments.of(X)
     assert torch.equal(found.mean, whole.mean)

@@ -166,7 +166,7 @@ class Between:
         return Manifold(inside, reached, covered, self.balls, self.k, self.wider)
 
     def _settled(self, margin: Tensor, points: Rows, others: Rows, radius: Tensor) -> Tensor:
-        """Whether the least margin is at most 0; where rounding could say either, the pairs that matter are computed."""
+        """Whether the least margin is at most 0; where rounding could say either, pairs that matter are computed."""
         settled = margin <= 0
         for mine in (margin.abs() <= self.doubt).nonzero()[:, 0].split(PART):
             reach = radius if len(radius) == 1 else radius[mine]  # of the others' balls, or of the points' own

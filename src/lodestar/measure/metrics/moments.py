@@ -19,7 +19,7 @@ from torch import Tensor
 from ...errors import UsageError
 from .rows import check_rows
 
-BLOCK = 1024  # rows
+BLOCK = 2048  # rows
 PANEL = 256  # columns: a product with its own transpose is computed above the diagonal only, panel by panel
 
 
@@ -58,7 +58,7 @@ class Moments:
         return vectors[:, kept] * values[kept].sqrt()
 
     def merge(self, other: Moments) -> Moments:
-        """Those of both sets together."""
+        """Those of both sets together. Raises UsageError where they are of two detectors."""
         if self.dim != other.dim:
             raise UsageError(f"moments of two detectors cannot be merged: {self.dim} and {other.dim} columns")
         n = self.n + other.n
@@ -103,7 +103,7 @@ def moments(batches: Iterable[Tensor]) -> Moments:
     """The moments of features that come in batches [B, D]."""
     running: Running | None = None
     for batch in batches:
-        running = running or Running(check_rows(batch, least=0).shape[1])
+        running = running or Running(batch.shape[-1])
         running.add(batch)
     return (running or Running(0)).moments()
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-BLOCK = 2048  # rows
+BLOCK = 1024  # rows: a block of products, 4 MiB, stays in the cache for those who look at it
 CHUNK = 512  # pairs whose exact distances are computed together
 PART = 256  # rows that are looked at again together
 
@@ -35,10 +35,13 @@ class Rows:
 
     @classmethod
     def about(cls, features: Tensor, origin: Tensor) -> Rows:
-        near = torch.cat([(part.double() - origin).to(part) for part in features.split(BLOCK)])
-        square = torch.cat([part.double().square().sum(1) for part in near.split(BLOCK)])
-        along = torch.cat([part.double() @ origin for part in near.split(BLOCK)]) + origin.square().sum() / 2
-        return cls(features, near, square.to(near), along.to(near))
+        near = torch.empty_like(features)
+        square, along = (features.new_empty(len(features)) for _ in range(2))
+        for rows in blocks(len(features)):
+            apart = features[rows].double() - origin
+            near[rows], square[rows] = apart, apart.square().sum(1)
+            along[rows] = apart @ origin + origin.square().sum() / 2
+        return cls(features, near, square, along)
 
     def doubt(self, other: Rows) -> float:
         """How far any squared distance to another set can be off: the bound of a dot product of D roundings."""
