@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-Name = Literal["sampling", "training", "importing", "tilting"]
-NAMES: tuple[Name, ...] = ("sampling", "training", "importing", "tilting")
+Name = Literal["sampling", "training", "importing", "tilting", "metrics"]
+NAMES: tuple[Name, ...] = ("sampling", "training", "importing", "tilting", "metrics")
 
 RESULTS = Path(__file__).parent / "results"
 QUICK = Path("runs/quick-benchmarks")  # not among the results

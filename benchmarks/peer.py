@@ -19,6 +19,8 @@ from lodestar.conditions import Condition, Schema, TextSchema
 from lodestar.core import Level
 from lodestar.networks.unet import Context, Encoder, UNetConfig
 
+from .kernels import declare
+
 TIMESTEPS = 1000.0
 CLOSE = 0.05  # how far apart two networks "of as many parameters" may be
 
@@ -54,6 +56,7 @@ class Peer(nn.Module):
 
 
 def build(config: PeerConfig) -> nn.Module:
+    declare()
     from diffusers import UNet2DConditionModel
 
     deeper = len(config.widths) - 1

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from benchmarks.kernels import declare
 from tiny import tiny
 
+declare()  # or torch-fidelity, torchmetrics and transformers cannot be imported beside a CPU-only build of torch
 torch.set_num_threads(1)  # a thread more costs small tensors more time than it saves, by far when cores are busy
 
 

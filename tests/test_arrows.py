@@ -35,13 +35,14 @@ ROOMS["model"] = ROOMS["request"] | ROOMS["generate"] | {"files", "generate", "m
 ABOVE = ROOMS["model"] | {"data", "model", "pictures"}
 ROOMS["likelihood"] = NOUNS | {"conditions", "data", "model", "model_folder", "process"}
 ROOMS["train"] = ABOVE | {"likelihood"}
-ROOMS["measure"] = ABOVE
+ROOMS["measure"] = ABOVE | {"likelihood"}
 ROOMS["systems"] = ABOVE
 LEAVES = {"cli", "__init__", "__main__"}  # may import everything
 # Packages that belong to certain rooms; the heavy ones are imported inside the function that needs them.
 LIGHT = {"rich": {"cli", "train"}, "tyro": {"cli"}, "PIL": {"pictures", "data"}}
 HEAVY = {"datasets": {"data"}, "accelerate": {"train"}, "tensorboard": {"train"}, "tokenizers": {"conditions"}}
-HEAVY |= {"transformers": {"conditions"}, "diffusers": {"adapters"}, "matplotlib": {"figure"}}
+HEAVY |= {"torch_fidelity": {"measure"}, "transformers": {"conditions", "measure"}}
+HEAVY |= {"diffusers": {"adapters"}, "matplotlib": {"figure"}}
 
 
 def files() -> list[Path]:

@@ -62,9 +62,13 @@ class Classifier(nn.Module):
     def log_p(self, x: Tensor, level: Level, answers: Tensor) -> tuple[Tensor, Tensor]:
         """Of each question [B, Q]: the log probability of its answer, 0 where it is not asked, and whether no other
         answer has a higher one."""
-        logits = (self.head(self.image(x, level)).float() @ self.words.T).split(self.classes, 1)
+        logits = self.logits(self.image(x, level))
         log_p, right = zip(*map(_of, logits, answers.to(x.device).unbind(1)), strict=True)
         return torch.stack(log_p, 1), torch.stack(right, 1)
+
+    def logits(self, features: Tensor) -> tuple[Tensor, ...]:
+        """Of each question [B, K], from the features [B, D] of its encoder."""
+        return (self.head(features).float() @ self.words.T).split(self.classes, 1)
 
 
 def _words(classes: Sequence[str]) -> Tensor:

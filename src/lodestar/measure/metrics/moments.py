@@ -1,0 +1,123 @@
+"""Mean and covariance of features, streamed and merged. Chan, Golub & LeVeque 1983, Am. Stat. 37(3), eq. 2.1.
+
+    mean = sum x / n        covariance = sum (x - mean)(x - mean)^T / (n - 1)
+    of two parts: scatter = scatter_a + scatter_b + d d^T n_a n_b / (n_a + n_b)        d = mean_b - mean_a
+
+In float64. Rows are gathered into blocks of BLOCK, however they come: the result is equal, bit by bit, for any batch
+size. No row is kept, so memory is that of the covariance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from ...errors import UsageError
+from .rows import check_rows
+
+BLOCK = 2048  # rows
+PANEL = 256  # columns: a product with its own transpose is computed above the diagonal only, panel by panel
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """All that a Frechet distance needs to know of a set of features."""
+
+    n: int
+    mean: Tensor  # float64 [D]
+    scatter: Tensor  # float64 [D, D]: the covariance times n - 1, symmetric
+
+    @classmethod
+    def of(cls, features: Tensor) -> Moments:
+        return moments([features])
+
+    @property
+    def dim(self) -> int:
+        return len(self.mean)
+
+    @property
+    def covariance(self) -> Tensor:
+        """Of the population that the features were drawn from: divided by n - 1. Raises UsageError below two rows."""
+        if self.n < 2:
+            raise UsageError(f"a covariance takes at least 2 samples, got {self.n}")
+        return self.scatter / (self.n - 1)
+
+    @cached_property
+    def root(self) -> Tensor:
+        """R [D, K] with R R^T = covariance: Cholesky's factor, or of fewer samples than columns one of their rank."""
+        if self.n > self.dim:
+            factor, failed = torch.linalg.cholesky_ex(self.covariance)
+            if not int(failed):
+                return factor
+        values, vectors = torch.linalg.eigh(self.covariance)
+        kept = values > values[-1].clamp(min=0) * self.dim * torch.finfo(values.dtype).eps
+        return vectors[:, kept] * values[kept].sqrt()
+
+    def merge(self, other: Moments) -> Moments:
+        """Those of both sets together. Raises UsageError where they are of two detectors."""
+        if self.dim != other.dim:
+            raise UsageError(f"moments of two detectors cannot be merged: {self.dim} and {other.dim} columns")
+        n = self.n + other.n
+        if not self.n or not other.n:
+            return self if self.n else other
+        apart = other.mean - self.mean
+        scatter = self.scatter + other.scatter
+        scatter.addr_(apart, apart, alpha=self.n * other.n / n)
+        return Moments(n, self.mean + apart * (other.n / n), scatter)
+
+
+@dataclass
+class Running:
+    """Moments of what has been added so far."""
+
+    dim: int
+    n: int = 0  # rows so far
+    _done: Moments | None = None
+    _waiting: list[Tensor] = field(default_factory=list)  # fewer than BLOCK rows in all
+
+    def add(self, features: Tensor) -> None:
+        """More rows [B, D]. Raises UsageError for nan, and for another D."""
+        if check_rows(features, least=0).shape[1] != self.dim:
+            raise UsageError(f"features must have {self.dim} columns as those before, got {features.shape[1]}")
+        self.n += len(features)
+        rows = torch.cat([*self._waiting, features])
+        whole = len(rows) // BLOCK * BLOCK
+        for block in rows[:whole].split(BLOCK) if whole else ():
+            self._done = _joined(self._done, block)
+        self._waiting = [rows[whole:].clone()]
+
+    def moments(self) -> Moments:
+        """Of all rows so far; more may follow. Raises UsageError where there are none."""
+        if not self.n:
+            raise UsageError("moments take at least 1 row of features, got none")
+        rest = torch.cat(self._waiting)
+        done = _joined(self._done, rest) if len(rest) or self._done is None else self._done
+        return Moments(done.n, done.mean, done.scatter.triu() + done.scatter.triu(1).T)
+
+
+def moments(batches: Iterable[Tensor]) -> Moments:
+    """The moments of features that come in batches [B, D]."""
+    running: Running | None = None
+    for batch in batches:
+        running = running or Running(batch.shape[-1])
+        running.add(batch)
+    return (running or Running(0)).moments()
+
+
+def _joined(done: Moments | None, block: Tensor) -> Moments:
+    rows = block.double()
+    mean = rows.mean(0)
+    part = Moments(len(rows), mean, _scatter(rows - mean))
+    return done.merge(part) if done else part
+
+
+def _scatter(rows: Tensor) -> Tensor:
+    """rows^T rows [D, D], of which what is below the diagonal's panels is left zero."""
+    out = rows.new_zeros(rows.shape[1], rows.shape[1])
+    for at in range(0, rows.shape[1], PANEL):
+        torch.mm(rows[:, at : at + PANEL].T, rows[:, at:], out=out[at : at + PANEL, at:])
+    return out

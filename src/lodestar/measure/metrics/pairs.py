@@ -1,0 +1,96 @@
+"""All pairs of two sets of features, once: inner products in blocks, shown to whoever wants to know something of them.
+
+KID, precision, recall, density and coverage all come from these products, which cost nearly all of their time. They are
+computed in the features' own precision about a common origin, the mean of the first set:
+
+    <x, y> = <x - o, y - o> + along(x) + along(y)        |x - y|^2 = |x - o|^2 + |y - o|^2 - 2 <x - o, y - o>
+
+What sums of them is done in float64; whoever compares distances knows `Rows.doubt`, how far off they can be, and looks
+again in float64 (`squared`) where that could matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+BLOCK = 1024  # rows: a block of products, 4 MiB, stays in the cache for those who look at it
+CHUNK = 512  # pairs whose exact distances are computed together
+PART = 256  # rows that are looked at again together
+
+Visitor = Callable[[slice, slice, Tensor], None]  # rows of the first and of the second set, and <x - o, y - o> [I, J]
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Features about an origin."""
+
+    given: Tensor  # [N, D]
+    near: Tensor  # [N, D], less the origin
+    square: Tensor  # [N], |x - o|^2
+    along: Tensor  # [N], <x, o> - |o|^2 / 2
+
+    @classmethod
+    def about(cls, features: Tensor, origin: Tensor) -> Rows:
+        near = torch.empty_like(features)
+        square, along = (features.new_empty(len(features)) for _ in range(2))
+        for rows in blocks(len(features)):
+            apart = features[rows].double() - origin
+            near[rows], square[rows] = apart, apart.square().sum(1)
+            along[rows] = apart @ origin + origin.square().sum() / 2
+        return cls(features, near, square, along)
+
+    def doubt(self, other: Rows) -> float:
+        """How far any squared distance to another set can be off: the bound of a dot product of D roundings."""
+        unit = torch.finfo(self.near.dtype).eps / 2
+        longest = self.square.max().double().sqrt() + other.square.max().double().sqrt()
+        return float((self.near.shape[1] + 8) * unit * longest.square())
+
+
+def rows_of(a: Tensor, b: Tensor) -> tuple[Rows, Rows]:
+    """Both sets about the mean of the first, in the higher of their precisions, but at least single."""
+    dtype = torch.promote_types(torch.promote_types(a.dtype, b.dtype), torch.float32)
+    origin = a.double().mean(0) if a.dtype == torch.float64 else a.mean(0, dtype=torch.float64)
+    return Rows.about(a.to(dtype), origin), Rows.about(b.to(dtype), origin)
+
+
+def visit(a: Rows, b: Rows, *visitors: Visitor) -> None:
+    """Show each visitor all products, which it must not change; of one set with itself those with J not before I."""
+    for i in blocks(len(a.near)):
+        for j in blocks(len(b.near)):
+            if a is b and j.start < i.start:
+                continue
+            products = a.near[i] @ b.near[j].T
+            for visitor in visitors:
+                visitor(i, j, products)
+
+
+def blocks(n: int) -> Iterator[slice]:
+    yield from (slice(at, min(at + BLOCK, n)) for at in range(0, n, BLOCK))
+
+
+def distances(a: Rows, b: Rows, i: slice, j: slice, products: Tensor) -> Tensor:
+    """Squared distances [I, J], up to `doubt`."""
+    return torch.add(a.square[i, None] + b.square[j], products, alpha=-2)
+
+
+def squared(x: Tensor, y: Tensor) -> Tensor:
+    """Exact squared distances of rows that lie side by side, [..., D] to float64 [...]."""
+    return (x.double() - y.double()).square().sum(-1)
+
+
+def exact(a: Rows, i: Tensor, b: Rows, j: Tensor) -> Tensor:
+    """Exact squared distances float64 [P] of row i to row j of pairs int64 [P]."""
+    out = torch.empty(len(i), dtype=torch.float64, device=a.given.device)
+    for at in range(0, len(i), CHUNK):  # written in place: a list of small pieces would scatter the memory
+        part = slice(at, at + CHUNK)
+        out[part] = squared(a.given[i[part]], b.given[j[part]])
+    return out
+
+
+def all_distances(a: Rows, i: Tensor, b: Rows) -> Tensor:
+    """Squared distances [I, N] of some rows to all of the other set, up to `doubt`."""
+    return torch.add(a.square[i, None] + b.square, a.near[i] @ b.near.T, alpha=-2)

@@ -1,0 +1,79 @@
+"""Moments: those of numpy, the same for any batches, mergeable, and what is refused."""
+
+import numpy as np
+import pytest
+import torch
+from clouds import cloud
+
+from lodestar.errors import UsageError
+from lodestar.measure.metrics.moments import Moments, Running, moments
+
+X = cloud(2500, 8, 0, shift=3.0)
+
+
+def test_they_are_numpys():
+    found = Moments.of(X)
+    assert found.n == 2500
+    np.testing.assert_allclose(found.mean, X.mean(0), rtol=1e-13)
+    np.testing.assert_allclose(found.covariance, np.cov(X.numpy(), rowvar=False), rtol=1e-11)
+
+
+@pytest.mark.parametrize("batch", [1, 7, 1000, 2048, 2499])
+def test_bit_equal_for_any_batch_size(batch):
+    found, whole = moments(X.split(batch)), Moments.of(X)
+    assert torch.equal(found.mean, whole.mean)
+    assert torch.equal(found.scatter, whole.scatter)
+
+
+def test_two_parts_merge_to_the_whole_in_any_order():
+    a, b, whole = Moments.of(X[:700]), Moments.of(X[700:]), Moments.of(X)
+    for found in (a.merge(b), b.merge(a)):
+        assert found.n == 2500
+        torch.testing.assert_close(found.mean, whole.mean, rtol=1e-13, atol=0)
+        torch.testing.assert_close(found.covariance, whole.covariance, rtol=1e-11, atol=1e-13)
+
+
+def test_a_far_origin_costs_no_digits():
+    found = Moments.of(X + 1e6)
+    torch.testing.assert_close(found.covariance, Moments.of(X).covariance, rtol=1e-7, atol=1e-9)
+
+
+def test_more_may_follow_after_a_look():
+    running = Running(8)
+    running.add(X[:1500])
+    assert running.moments().n == 1500
+    running.add(X[1500:])
+    assert torch.equal(running.moments().scatter, Moments.of(X).scatter)
+
+
+@pytest.mark.parametrize("n", [3000, 5], ids=["full rank", "fewer samples than columns"])
+def test_the_root_gives_the_covariance_back(n):
+    found = Moments.of(cloud(n, 16, 1))
+    assert found.root.shape == (16, min(16, n - 1))
+    torch.testing.assert_close(found.root @ found.root.T, found.covariance, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("features", "why"),
+    [
+        (torch.zeros(3, 4, dtype=torch.uint8), "must be floats"),
+        (torch.zeros(3, 4, 2), "must be floats"),
+        (torch.tensor([[0.0, 1.0], [0.0, float("nan")]]), "row 1 is not"),
+        (torch.zeros(0, 4), "at least 1 row"),
+    ],
+)
+def test_bad_features_are_refused(features, why):
+    with pytest.raises(UsageError, match=why):
+        Moments.of(features)
+
+
+def test_other_columns_are_refused():
+    running = Running(8)
+    with pytest.raises(UsageError, match="8 columns"):
+        running.add(torch.zeros(2, 7))
+    with pytest.raises(UsageError, match="two detectors"):
+        Moments.of(X).merge(Moments.of(X[:, :4]))
+    with pytest.raises(UsageError, match="at least 1 row"):
+        moments([])
+    with pytest.raises(UsageError, match="at least 2 samples"):
+        _ = Moments.of(X[:1]).covariance
