@@ -320,3 +320,10 @@ def test_the_package_names_are_there():
     assert set(lodestar.__all__) <= set(dir(lodestar))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = lodestar.nothing
+
+
+def test_the_shipped_model_has_an_inner_head():
+    model, prompt = load("scenes-32"), "a red circle above a blue square"
+    plain, inner = (model.sample(prompt, n=2, steps=2, guidance=g) for g in ("cfg(1)", "internal(1.4)"))
+    assert inner.evaluations == plain.evaluations == 4
+    assert not plain.images.equal(inner.images)
