@@ -8,31 +8,19 @@ score. It knows no real pictures: Barratt & Sharma 2018, arXiv:1801.01973.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from statistics import fmean, pstdev
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from ...errors import UsageError
+from .parts import Parts
 from .rows import check_rows
 
 SPLITS, SEED = 10, 2020  # torch-fidelity's
 
 
-@dataclass(frozen=True)
-class InceptionScore:
-    values: tuple[float, ...]  # of each split
-
-    @property
-    def mean(self) -> float:
-        return fmean(self.values)
-
-    @property
-    def std(self) -> float:
-        """Of the splits."""
-        return pstdev(self.values)
+class InceptionScore(Parts):
+    """The score of each split."""
 
 
 def inception_score(logits: Tensor, splits: int = SPLITS, seed: int | None = SEED) -> InceptionScore:

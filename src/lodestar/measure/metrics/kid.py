@@ -11,15 +11,13 @@ M says who is in which. Unbiased, hence below 0 at times; the spread is that of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from statistics import fmean, pstdev
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from ...errors import UsageError
 from .pairs import Rows, rows_of, visit
+from .parts import Parts
 from .rows import check_pair
 
 SUBSETS, SIZE, SEED = 100, 1000, 2020  # torch-fidelity's
@@ -27,18 +25,8 @@ SUBSETS, SIZE, SEED = 100, 1000, 2020  # torch-fidelity's
 Subsets = tuple[Tensor, Tensor]  # int64 [S, m]: the rows of each subset in the first and in the second set
 
 
-@dataclass(frozen=True)
-class Kid:
-    values: tuple[float, ...]  # of each subset
-
-    @property
-    def mean(self) -> float:
-        return fmean(self.values)
-
-    @property
-    def std(self) -> float:
-        """Of the subsets, which overlap: it says nothing of the error of the mean."""
-        return pstdev(self.values)
+class Kid(Parts):
+    """The distance of each subset; these overlap."""
 
 
 def kid(a: Tensor, b: Tensor, subsets: Subsets | None = None) -> Kid:
