@@ -1,0 +1,115 @@
+"""Which pictures are drawn to measure a model: of each its prompt and its seed, the same for every setting.
+
+So two settings are compared in pairs: sample i of both starts from the same noise and is asked the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Literal
+
+import torch
+
+from ..conditions import JointSchema, LabelSchema, Schema, TextSchema, Value
+from ..core import generator
+from ..data import Source
+from ..data.scenes.source import ScenesSource
+from ..data.scenes.source import prompts as test_prompts
+from ..errors import UsageError
+
+Labels = Literal["balanced", "drawn"]
+_LABELS = 0x6C61626C  # keeps these draws apart from all others of the same seed
+_TOGETHER = 64  # captions
+
+
+@dataclass(frozen=True)
+class Asked:
+    """n = len(prompts) x each samples; those of one prompt are neighbours."""
+
+    prompts: tuple[Value, ...]
+    policy: str  # how the prompts were chosen
+    seed: int = 0  # of the first sample; the next one's is one more
+    each: int = 1  # samples of a prompt
+
+    def __len__(self) -> int:
+        return len(self.prompts) * self.each
+
+    def first(self, n: int) -> Asked:
+        """The first n samples, or as many more as the last prompt has. Raises UsageError for more than there are."""
+        if not 0 < n <= len(self):
+            raise UsageError(f"there are {len(self)} samples to draw, so at most so many can be measured, got {n}")
+        return replace(self, prompts=self.prompts[: -(-n // self.each)])
+
+    def parts(self, size: int) -> Iterator[tuple[list[Value], list[int]]]:
+        """Prompts, and the seed of each one's first sample, about `size` samples at a time."""
+        step = max(1, size // self.each)
+        for at in range(0, len(self.prompts), step):
+            prompts = list(self.prompts[at : at + step])
+            yield prompts, [self.seed + (at + i) * self.each for i in range(len(prompts))]
+
+
+def asked(
+    schema: Schema,
+    source: Source | None,
+    n: int,
+    *,
+    each: int = 1,
+    seed: int = 0,
+    labels: Labels = "balanced",
+    prompts: Sequence[Value] | None = None,
+) -> Asked:
+    """n samples, `each` of them of a prompt, such as a model of this schema takes.
+
+    `prompts` are used in turn where they are given. Else classes come in equal numbers or are drawn at random, and
+    texts are those of the data: of scenes test prompts, else captions of training pictures. Another seed gives other
+    noise and other prompts. Raises UsageError where there are no texts, and for models that are told several things.
+    """
+    if min(n, each) < 1 or n % each:
+        raise UsageError(f"samples must be a whole number of prompts, each with {each}, got {n}")
+    count = n // each
+    chosen, policy = _given(prompts, count) if prompts else _chosen(schema, source, count, seed, labels)
+    return Asked(tuple(chosen), policy, seed, each)
+
+
+def _given(prompts: Sequence[Value], count: int) -> tuple[list[Value], str]:
+    return [prompts[i % len(prompts)] for i in range(count)], f"{len(prompts)} prompts, in turn"
+
+
+def _chosen(
+    schema: Schema, source: Source | None, count: int, seed: int, labels: Labels
+) -> tuple[Sequence[Value], str]:
+    if isinstance(schema, JointSchema):
+        raise UsageError(
+            f"a model that is told {' and '.join(schema.parts)} cannot be asked by one prompt: give prompts"
+        )
+    if isinstance(schema, LabelSchema):
+        return [schema.classes[i] for i in _classes(len(schema.classes), count, seed, labels)], f"classes {labels}"
+    if isinstance(schema, TextSchema):
+        return _texts(source, count, seed)
+    if schema is None:
+        return [None] * count, "no prompt"
+    raise UsageError(f"a model that is told a {schema.kind} cannot be asked by itself: give prompts")
+
+
+def _classes(k: int, count: int, seed: int, labels: Labels) -> list[int]:
+    if labels == "balanced":
+        return [i % k for i in range(count)]
+    return torch.randint(k, (count,), generator=generator(seed, _LABELS)).tolist()
+
+
+def _texts(source: Source | None, count: int, seed: int) -> tuple[Sequence[Value], str]:
+    if isinstance(source, ScenesSource):
+        return test_prompts(count, start=seed), "test prompts of scenes"
+    found = list(islice(_captions(source, seed), count)) if source is not None else []
+    if len(found) < count:
+        raise UsageError("the reference has no captions to ask for: give prompts (--prompts FILE)")
+    return found, "captions of training pictures, drawn"
+
+
+def _captions(source: Source, seed: int) -> Iterator[str]:
+    for batch in source.batches(_TOGETHER, seed):
+        if batch.texts is None:
+            return
+        yield from (text for text in batch.texts if text)

@@ -1,0 +1,201 @@
+"""All that can be said in numbers of pictures that were seen, each with a 95 % interval and its value on every split.
+
+value       of all pictures
+splits      of each split alone, with seeds of its own: what two settings are compared by, in pairs
+low, high   of a share Wilson's interval, of a mean Student's; else value +- t s / sqrt(splits), s the spread of
+            the splits: a distance that is biased at n samples is more so at n / splits, but spreads as it should
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import isfinite, sqrt
+from statistics import stdev
+from typing import Any
+
+from torch import Tensor
+
+from ..errors import UsageError
+from .features import Detector, named
+from .gathering import Gathered
+from .metrics import copying, diversity, frechet, inception_score, mind, nearest
+from .metrics.interval import student
+from .reference import Reference
+from .share import wilson
+
+LOWER, HIGHER, NEITHER = "lower", "higher", "neither"
+LEAST = 20  # samples, below which no metric says anything
+
+
+@dataclass(frozen=True)
+class About:
+    """What a metric is: which side is better, and whether a detector saw it, whose name it then carries."""
+
+    better: str
+    seen: bool
+    digits: int = 3  # after the point, in a table
+
+
+METRICS: Mapping[str, About] = {
+    "FD": About(LOWER, True, 2),
+    "KD": About(LOWER, True, 5),
+    "MIND": About(LOWER, True, 2),
+    "precision": About(HIGHER, True),
+    "recall": About(HIGHER, True),
+    "density": About(HIGHER, True),
+    "coverage": About(HIGHER, True),
+    "IS": About(HIGHER, True, 2),
+    "class accuracy": About(HIGHER, True),
+    "prompt accuracy": About(HIGHER, False),
+    "CLIP score": About(HIGHER, True, 2),
+    "diversity": About(HIGHER, True),
+    "saturation": About(NEITHER, False),
+    "clipped": About(NEITHER, False),
+    "nearest": About(NEITHER, True),
+    "copying": About(NEITHER, True),
+}
+SHARES = ("class accuracy", "prompt accuracy")  # of pictures that are right
+
+
+@dataclass(frozen=True)
+class Number:
+    """One metric of one setting."""
+
+    value: float
+    low: float  # 95 %
+    high: float
+    splits: tuple[float, ...] = field(default=(), repr=False)
+
+    @property
+    def error(self) -> float:
+        """The standard error of the value."""
+        return stdev(self.splits) / sqrt(len(self.splits)) if len(self.splits) > 1 else float("nan")
+
+    def to_json(self) -> dict[str, Any]:
+        return {"value": self.value, "low": _known(self.low), "high": _known(self.high), "splits": list(self.splits)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Number:
+        low, high = (float("nan") if data[name] is None else data[name] for name in ("low", "high"))
+        return cls(data["value"], low, high, tuple(data["splits"]))
+
+
+def _known(value: float) -> float | None:
+    return value if isfinite(value) else None  # JSON has no nan
+
+
+def apart(a: Number, b: Number) -> Number:
+    """a - b of two settings with the same seeds, by their splits: narrower by far than the two intervals."""
+    if len(a.splits) != len(b.splits) or len(a.splits) < 2:
+        raise UsageError("two numbers are compared by their splits, and these have not the same ones")
+    return _spread(a.value - b.value, [x - y for x, y in zip(a.splits, b.splits, strict=True)])
+
+
+def better(metric: str, a: float, b: float) -> bool:
+    """Whether a is better than b. Raises UsageError for a metric of which neither side is."""
+    side = about(metric).better
+    if side == NEITHER:
+        raise UsageError(f"neither more nor less {metric} is better: choose another metric")
+    return a < b if side == LOWER else a > b
+
+
+def about(metric: str) -> About:
+    """Raises UsageError for an unknown metric."""
+    if metric not in METRICS:
+        raise UsageError(f"there is no metric '{metric}': there are {', '.join(METRICS)}")
+    return METRICS[metric]
+
+
+def plain(name: str) -> str:
+    """The metric that is meant by a name with or without that of a detector: FID, FD-scenes and FD are one."""
+    short = {"FID": "FD", "KID": "KD"}.get(name, name)
+    found = [metric for metric in METRICS if short.lower() == metric.lower()]
+    found += [m for m, told in METRICS.items() if told.seen and short.lower().startswith(f"{m.lower()}-")]
+    if not found:
+        raise UsageError(f"there is no metric '{name}': there are {', '.join(METRICS)}")
+    return found[0]
+
+
+def called(metric: str, detector: Detector) -> str:
+    """The name under which a number is told: FD-scenes, or FID."""
+    return named(metric, detector) if about(metric).seen else metric
+
+
+def numbers(seen: Gathered, reference: Reference | None) -> dict[str, Number]:
+    """Every metric that what was seen allows. Raises UsageError for too few pictures, and for two resolutions."""
+    if len(seen) < LEAST:
+        raise UsageError(f"{len(seen)} pictures are too few to say anything: give at least {LEAST}")
+    if reference is not None:
+        _check_size(seen, reference)
+    whole = dict(_of_all(seen, reference))
+    parts = [dict(_of_part(seen, reference, split)) for split in range(len(seen.parts))]
+    found = {name: _spread(value, [p[name] for p in parts if name in p]) for name, value in whole.items()}
+    found |= {name: _of_each(name, values, seen) for name, values in seen.each.items()}
+    return {name: found[name] for name in METRICS if name in found}
+
+
+def _of_all(seen: Gathered, reference: Reference | None) -> Iterator[tuple[str, float]]:
+    if reference is not None:
+        yield "FD", frechet(seen.moments, reference.moments)
+    yield from _of_features(seen, reference, slice(0, len(seen.features)))
+
+
+def _of_part(seen: Gathered, reference: Reference | None, split: int) -> Iterator[tuple[str, float]]:
+    if reference is not None:
+        yield "FD", frechet(seen.parts[split], reference.moments)
+    yield from _of_features(seen, reference, seen.kept(split))
+
+
+def _of_features(seen: Gathered, reference: Reference | None, rows: slice) -> Iterator[tuple[str, float]]:
+    """What takes the features themselves, of these rows."""
+    features = seen.features[rows]
+    real = None if reference is None else reference.real
+    if reference is not None and real is not None and len(features) > real.wider:
+        found = real.compare(features)
+        yield "KD", found.kid.mean
+        yield from ((name, getattr(found.manifold, name)) for name in ("precision", "recall", "density", "coverage"))
+        yield "MIND", mind(real.features.roll(-rows.start, 0)[: len(features)], features)  # of as many real ones
+        distances, _ = nearest(features, real.features)
+        yield "nearest", float(distances.median())
+        if reference.own is not None:
+            yield "copying", copying(distances, reference.own)
+    if len(seen.log_p) == 1:
+        [log_p] = seen.log_p.values()
+        yield "IS", inception_score(log_p[rows], splits=1).mean
+    several = _several(seen.prompt[rows])
+    if bool(several.any()):
+        yield "diversity", float(diversity(features[several], seen.prompt[rows][several]).mean())
+
+
+def _several(prompt: Tensor) -> Tensor:
+    """bool [N]: whether a picture's prompt has others."""
+    _, where, counts = prompt.unique(return_inverse=True, return_counts=True)
+    return counts[where] > 1
+
+
+def _of_each(name: str, values: Tensor, seen: Gathered) -> Number:
+    """The mean of a number that every picture has."""
+    parts = [values[seen.rows(split)] for split in range(len(seen.parts))]
+    splits = tuple(float(part.mean()) for part in parts if len(part))
+    value = float(values.mean())
+    if name in SHARES:
+        return Number(value, *wilson(int(values.sum()), len(values)), splits)
+    half = student(len(values) - 1) * float(values.std()) / sqrt(len(values))
+    return Number(value, value - half, value + half, splits)
+
+
+def _spread(value: float, splits: Sequence[float]) -> Number:
+    if len(splits) < 2:
+        return Number(value, float("nan"), float("nan"), tuple(splits))
+    half = student(len(splits) - 1) * stdev(splits) / sqrt(len(splits))
+    return Number(value, value - half, value + half, tuple(splits))
+
+
+def _check_size(seen: Gathered, reference: Reference) -> None:
+    if reference.size is not None and reference.size != seen.size:
+        (h, w), (height, width) = seen.size, reference.size
+        raise UsageError(
+            f"these pictures are {w}x{h} pixels and those of the reference {width}x{height}: "
+            "bring both to one size first"
+        )
