@@ -1,7 +1,7 @@
 """A file of evaluations, a JSON line each after a first line that says how they were measured.
 
     {"lodestar": "points", "format": 1, "protocol": {...}}
-    {"setting": {"guidance": "cfg(3)", ...}, "numbers": {"FD": {"value": ..., "low": ..., "high": ..., "splits": [...]}}, ...}
+    {"setting": {"guidance": "cfg(3)", ...}, "numbers": {"FD": {"value": 1.2, "low": ..., "splits": [...]}}, ...}
 
 A line is on the disk before the next point is begun, so that a kill loses the point at work and no other. What a kill
 left of a half-written last line is cut off when the file is opened again.
