@@ -20,6 +20,7 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS = {
     "sample": "pictures by text, by class, or of nothing in particular",
     "edit": "a picture, changed as an instruction says",
+    "evaluate": "what a model's samples, or pictures that are there, are worth in numbers",
     "train": "a model, on the embedded world or on images of your own",
     "info": "what a model is, and what was measured of it",
     "rules": "the guidance rules and samplers there are",

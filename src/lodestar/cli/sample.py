@@ -102,7 +102,7 @@ class Sample(Command):
         if not any(given) or (self.prompt is not None and not self.prompt.strip()):
             raise UsageError("give a prompt in quotes, or --unconditional to sample without one")
         self._check_options()
-        return [self.prompt] if self.prompts is None else list(_lines(self.prompts))
+        return [self.prompt] if self.prompts is None else list(lines(self.prompts))
 
     def _check_options(self) -> None:
         for name, count in {"n": self.n, "batch": self.batch, "steps": self.steps, "threads": self.threads}.items():
@@ -216,7 +216,8 @@ def _device() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def _lines(path: Path) -> list[str]:
+def lines(path: Path) -> list[str]:
+    """The prompts in a file, one a line. Raises UsageError where there are none."""
     try:
         lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
     except OSError as error:

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from time import perf_counter
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from ..conditions import Schema
-from ..request import Guidance, Prompts, Seed
 from ..result import Result
-from ..samplers import Sampler
 from .asked import Asked
-from .features import Clip, Detector, Seen
+from .features import Detector
 from .gathering import Gathered, Gathering
-from .metrics import clip_score
-from .metrics.accuracy import right
-from .numbers import numbers
-from .prompts import prompt_truth, readable
+from .judging import judged
+from .numbers import LEAST, numbers
 from .reference import Reference
 from .setting import Evaluation, Setting
 
@@ -35,23 +31,9 @@ class Draws(Protocol):
     @property
     def name(self) -> str: ...
     @property
-    def schema(self) -> Schema: ...
-    @property
-    def shape(self) -> tuple[int, int, int]: ...
-
-    def sample(
-        self,
-        prompts: Prompts,
-        *,
-        n: int,
-        guidance: Guidance | None,
-        sampler: Sampler | str | None,
-        steps: int | None,
-        grid: str | None,
-        seed: Seed,
-        batch: int | None,
-        **others: Any,
-    ) -> Result: ...
+    def sample(self) -> Callable[..., Result]:
+        """As `Model.sample`: (prompts, n=, guidance=, sampler=, steps=, grid=, seed=, batch=, ...)."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +46,7 @@ class Bench:
     asked: Asked
     others: Mapping[str, Any] = field(default_factory=dict)  # nets, gradients, named: as `Model.sample` takes them
     batch: int = 64  # samples in one forward pass
-    splits: int = SPLITS
+    splits: int = SPLITS  # at most
 
     def __call__(self, setting: Setting, n: int | None = None, on_samples: OnSamples | None = None) -> Evaluation:
         """The numbers of a setting, of all samples or of the first n. Raises UsageError as `Model.sample` does."""
@@ -79,7 +61,7 @@ class Bench:
         )  # fmt: skip
 
     def _drawn(self, setting: Setting, asked: Asked, on_samples: OnSamples | None) -> tuple[Gathered, Cost]:
-        gathering = Gathering(self.detector, len(asked), self.splits, asked.each)
+        gathering = Gathering(self.detector, len(asked), splits_of(len(asked.prompts), self.splits), asked.each)
         cost, prompt = Cost(), 0
         for prompts, seeds in asked.parts(CHUNK):
             result = self.model.sample(
@@ -95,11 +77,13 @@ class Bench:
         return gathering.done(), cost
 
     def _look(self, gathering: Gathering, result: Result, prompt: Tensor) -> None:
-        gathering.add(
-            result.images.movedim(-1, 1).contiguous(),
-            prompt,
-            lambda seen: judged(self.model.schema, self.detector, seen, result.images, result.prompts),
-        )
+        images = result.images.movedim(-1, 1).contiguous()
+        gathering.add(images, prompt, partial(judged, self.detector, images, result.prompts))
+
+
+def splits_of(n: int, most: int = SPLITS) -> int:
+    """Into how many parts n samples, or prompts, are cut: fewer of few, so that each still says something."""
+    return max(2, min(most, n // LEAST))
 
 
 @dataclass
@@ -116,33 +100,3 @@ class Cost:
         self.backwards += result.tally.backwards
         self.gradients += result.tally.gradients
         self.seconds += result.seconds
-
-
-def judged(schema: Schema, detector: Detector, seen: Seen, images: Tensor, prompts: list[Any]) -> dict[str, Tensor]:
-    """Whether each picture uint8 [B, H, W, C] is what was asked, by whoever can tell: [B] each."""
-    found = {}
-    if readable(prompts) and images.shape[-1] == 3 and images.shape[1] == images.shape[2] and _read(images.shape[1]):
-        found["prompt accuracy"] = torch.tensor([wrong is None for wrong in prompt_truth(images, prompts)])
-    classes = _classes(schema, detector)
-    if classes is not None and all(isinstance(p, str) for p in prompts):
-        [log_p] = seen.log_p.values()
-        asked = torch.tensor([classes.index(p) for p in prompts])
-        found["class accuracy"] = right(log_p.cpu(), asked)
-    if isinstance(detector, Clip) and all(isinstance(p, str) for p in prompts):
-        found["CLIP score"] = clip_score(seen.features, detector.text(prompts))
-    return found
-
-
-def _read(side: int) -> bool:
-    from ..data.scenes.source import LEAST, MOST
-
-    return LEAST <= side <= MOST
-
-
-def _classes(schema: Schema, detector: Detector) -> list[str] | None:
-    """The detector's classes, where a model draws those and no others."""
-    known, told = getattr(detector, "classes", {}), getattr(schema, "classes", None)
-    if told is None or len(known) != 1:
-        return None
-    [classes] = known.values()
-    return list(classes) if set(told) <= set(classes) else None

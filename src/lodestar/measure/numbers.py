@@ -34,21 +34,20 @@ class About:
 
     better: str
     seen: bool
-    digits: int = 3  # after the point, in a table
 
 
 METRICS: Mapping[str, About] = {
-    "FD": About(LOWER, True, 2),
-    "KD": About(LOWER, True, 5),
-    "MIND": About(LOWER, True, 2),
+    "FD": About(LOWER, True),
+    "KD": About(LOWER, True),
+    "MIND": About(LOWER, True),
     "precision": About(HIGHER, True),
     "recall": About(HIGHER, True),
     "density": About(HIGHER, True),
     "coverage": About(HIGHER, True),
-    "IS": About(HIGHER, True, 2),
+    "IS": About(HIGHER, True),
     "class accuracy": About(HIGHER, True),
     "prompt accuracy": About(HIGHER, False),
-    "CLIP score": About(HIGHER, True, 2),
+    "CLIP score": About(HIGHER, True),
     "diversity": About(HIGHER, True),
     "saturation": About(NEITHER, False),
     "clipped": About(NEITHER, False),

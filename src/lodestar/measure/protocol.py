@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -44,6 +44,6 @@ def cautions(
         yield "classes come in unequal numbers: a distance to balanced real pictures counts that as an error"
 
 
-def counted(labels: list[object]) -> dict[object, int]:
+def counted(labels: Iterable[object]) -> dict[object, int]:
     """How often each class comes."""
     return dict(Counter(labels))

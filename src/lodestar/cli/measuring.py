@@ -1,0 +1,137 @@
+"""What all commands that measure have alike: which model, seen by which detector, beside which real pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from tyro.conf import Positional, arg
+
+from ..errors import UsageError
+from . import show
+from .command import Command
+from .sample import Named, Nets, Sample, lines
+
+if TYPE_CHECKING:
+    from ..measure.bench import Bench
+    from ..measure.features import Detector
+    from ..measure.reference import Reference
+    from ..model import Model
+
+LEAST = 20  # samples
+
+
+@dataclass(frozen=True)
+class Begun:
+    """Everything read: what remains is to measure."""
+
+    bench: Bench
+    protocol: dict[str, Any]  # JSON values, the same for every setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measuring(Command):
+    """Measure a model."""
+
+    model: Positional[Annotated[str, arg(metavar="[MODEL]")]] = "scenes-32"  # a shipped model, or the folder of one
+    # who looks: scenes, cifar10, inception:FILE, dinov2:FOLDER, clip:FOLDER or a classifier's folder; by default the
+    # one for the reference
+    detector: str | None = None
+    # real pictures: scenes, a folder, a .parquet file, a data set of the Hub, or statistics (.npz with mu and sigma);
+    # by default what the model was trained on
+    reference: str | None = None
+    reference_n: int = 10_000  # pictures of it at most
+    n: int = 1000  # samples
+    each: int = 1  # samples of a prompt; from 2 on their diversity is measured
+    labels: Literal["balanced", "drawn"] = "balanced"  # classes in equal numbers, or at random
+    prompts: Path | None = None  # a file with a prompt a line, used in turn; by default the data's own
+    seed: int = 0  # of the first sample; the next one's is one more. Another one also draws other prompts
+    steps: int | None = None  # of the sampler; by default the model's own
+    sampler: str | None = None  # as "ddim" or "ancestral(noise_mix=0.2)"; by default the model's own
+    grid: str | None = None  # of levels: "u", the process's own time, "lam", log SNR, ...; by default the model's own
+    named: Named = ()  # another prompt that the guidance asks for by name
+    net: Nets = ()  # another model that the guidance asks for by name, as weak=runs/mine/early for auto(2)
+    gradient: Nets = ()  # a classifier or CLIP that the guidance asks for by name
+    batch: int = 64  # samples in one forward pass at most
+    cache: Path | None = None  # where seen references are kept; by default LODESTAR_CACHE, or ~/.cache/lodestar
+    device: str = "auto"  # cpu, cuda, mps; auto: the best there is
+    threads: int | None = None  # of the CPU; by default as torch has them
+
+    def begun(self) -> Begun:
+        """The bench of these options, and how it measures. Raises UsageError for what cannot be had."""
+        self.check()
+        model = self.sampling()._load()
+        others = {k: v for k, v in self.sampling().others().items() if v}
+        return self.bench(model, others, self.n, self.seed)
+
+    def bench(self, model: Model, others: dict[str, Any], n: int, seed: int) -> Begun:
+        """The same with other samples."""
+        from ..measure.asked import asked
+        from ..measure.bench import Bench
+        from ..measure.protocol import protocol
+        from ..measure.sources import own, source
+
+        data = self.reference or own(model.card.get("recipe"))
+        if data is None:
+            raise UsageError(f"the data of '{model.name}' is not here: give real pictures (--reference DATA)")
+        seen, opened = self.seen(data), source(data, model.shape[-1])
+        prompts = None if self.prompts is None else lines(self.prompts)
+        drawn = asked(model.schema, opened, n, each=self.each, seed=seed, labels=self.labels, prompts=prompts)
+        real = self.real(data, opened, seen)
+        told = {"model": _known(model), "samples": len(drawn), "each": self.each, "prompts": drawn.policy}
+        made = {**told, "first_seed": seed, "batch": self.batch, "others": _others(others)}
+        return Begun(Bench(model, seen, real, drawn, others, self.batch), protocol(seen, real, made))
+
+    def check(self) -> None:
+        """What needs no model. Raises UsageError."""
+        for name in ("reference_n", "each"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"--{name.replace('_', '-')} must be at least 1, got {getattr(self, name)}")
+        if self.n < LEAST:
+            raise UsageError(f"--n {self.n} samples are too few to say anything: give at least {LEAST}")
+        self.sampling()._check_options()
+
+    def sampling(self) -> Sample:
+        """The same as pictures by prompts."""
+        own = {f.name for f in fields(Sample)} & {f.name for f in fields(Measuring)}
+        own -= {f.name for f in fields(Command)}
+        return Sample(**{name: getattr(self, name) for name in own})
+
+    def seen(self, data: str) -> Detector:
+        """The detector, by default the shipped one of the data."""
+        from ..measure.features import detector
+        from ..measure.sources import SCENES
+
+        name = self.detector or (SCENES if data == SCENES else None)
+        if name is None:
+            raise UsageError(f"say which detector looks at '{data}': --detector cifar10, inception:FILE, ...")
+        return detector(name, self.sampling()._place())
+
+    def real(self, data: str, opened: Any, seen: Detector) -> Reference:
+        """The real pictures as they are seen."""
+        from ..measure.reference import folder
+        from ..measure.sources import compared
+
+        cache = self.cache or folder()
+        show.check_folder(cache)
+        with show.progress() as bar:
+            task = bar.add_task("reference", total=self.reference_n)
+            return compared(
+                data, opened, seen, self.reference_n, cache,
+                lambda done, total: bar.update(task, completed=done, total=total),
+            )  # fmt: skip
+
+
+def _known(model: Model) -> dict[str, object]:
+    from ..measure.features.detector import digest
+
+    return {"name": model.name, "digest": digest(model.network.state_dict())}
+
+
+def _others(others: dict[str, Any]) -> dict[str, object]:
+    """What the guidance may ask for by name, as JSON values."""
+    return {
+        kind: {name: v if isinstance(v, str) else getattr(v, "name", "a function") for name, v in found.items()}
+        for kind, found in others.items()
+    }
