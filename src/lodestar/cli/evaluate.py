@@ -100,11 +100,10 @@ class Evaluate(Measuring):
 
         if self.reference is None:
             raise UsageError("say what these pictures are compared with: --reference scenes, a folder, a .parquet file")
+        if size[0] != size[1] and not self.reference.endswith(".npz"):
+            what = f"these pictures are {size[1]}x{size[0]} pixels"
+            raise UsageError(f"{what}, and a reference is square: cut them first, or give statistics (.npz)")
         opened = source(self.reference, size[1])
-        if opened is not None and size[0] != size[1]:
-            raise UsageError(
-                f"these pictures are {size[1]}x{size[0]} pixels, and a reference is square: cut them first"
-            )
         seen = self.seen(self.reference)
         return seen, self.real(self.reference, opened, seen)
 

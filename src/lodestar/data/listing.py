@@ -2,12 +2,16 @@
 
 a folder of images, a .parquet file           as training reads them, but uncut and not resized
 an .npz of uint8 [N, H, W, 3], or [N, H, W]   with labels int [N] beside, if there are some (the ADM evaluator's)
+
+They come in an order that is drawn, always the same one: as they lie they are often sorted by class, and a part of
+them would not be like the whole.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
@@ -17,6 +21,7 @@ from torch import Tensor
 
 from ..core import generator
 from ..errors import UsageError
+from .captions import spoken
 from .columns import choose
 from .images import Unreadable, rgb, upright
 from .loading import load, training_split
@@ -87,9 +92,9 @@ def _listed(path: Path, split: Dataset) -> Listing:
     columns, split = choose(split.features), split.select(_order(len(split)).numpy())
     told = columns.label or columns.caption
     values = tuple(split[told]) if told else None
-    if values is not None and columns.label:
-        named = getattr(split.features[columns.label], "int2str", str)
-        values = tuple(named(v) for v in values)
+    if values is not None:
+        named = getattr(split.features[told], "int2str", str) if columns.label else partial(spoken, turn=0)
+        values = tuple(named(value) for value in values)
     pictures = split.select_columns([columns.image]).cast_column(columns.image, Image(decode=False))
     kind = "class" if columns.label else "caption" if columns.caption else None
     return Listing(path, pictures, columns.image, values, kind)

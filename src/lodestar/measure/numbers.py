@@ -108,9 +108,9 @@ def about(metric: str) -> About:
 
 def plain(name: str) -> str:
     """The metric that is meant by a name with or without that of a detector: FID, FD-scenes and FD are one."""
-    short = {"FID": "FD", "KID": "KD"}.get(name, name)
-    found = [metric for metric in METRICS if short.lower() == metric.lower()]
-    found += [m for m, told in METRICS.items() if told.seen and short.lower().startswith(f"{m.lower()}-")]
+    short = {"fid": "fd", "kid": "kd"}.get(name.lower(), name.lower())
+    found = [metric for metric in METRICS if short == metric.lower()]
+    found += [metric for metric, told in METRICS.items() if told.seen and short.startswith(f"{metric.lower()}-")]
     if not found:
         raise UsageError(f"there is no metric '{name}': there are {', '.join(METRICS)}")
     return found[0]

@@ -1,0 +1,114 @@
+"""A bench draws the same samples for every setting, and tells what they are worth and what they cost."""
+
+import pytest
+import torch
+from benches import Coloured, Telling
+
+from lodestar.conditions import LabelSchema
+from lodestar.data.scenes.source import ScenesSource
+from lodestar.errors import UsageError
+from lodestar.measure.asked import Asked, asked
+from lodestar.measure.bench import Bench, splits_of
+from lodestar.measure.numbers import apart
+from lodestar.measure.reference import reference
+from lodestar.measure.setting import Setting
+from tiny import TEXT, tiny
+
+COLOURS = LabelSchema(("red", "green", "blue"))
+REAL = reference(Coloured(100), Telling(), data="coloured", n=100)
+MODEL = tiny(COLOURS)
+
+
+def bench(n: int = 40, **options: object) -> Bench:
+    options = {"batch": 16, "asked": asked(COLOURS, None, n), **options}
+    return Bench(MODEL, Telling(), REAL, **options)  # type: ignore[arg-type]
+
+
+def test_a_setting_is_measured_with_its_cost() -> None:
+    found = bench()(Setting("cfg(2)", steps=3))
+    assert found.samples == 40
+    assert found.evaluations == 6
+    assert found.seconds > 0 < found.looking
+    assert {"FD", "recall", "class accuracy", "saturation"} <= set(found.numbers)
+    assert found.setting == Setting("cfg(2)", steps=3)
+
+
+def test_neither_batches_nor_chunks_change_the_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = bench()(Setting("cfg(2)", steps=2))
+    monkeypatch.setattr("lodestar.measure.bench.CHUNK", 7)
+    parts = bench(batch=5)(Setting("cfg(2)", steps=2))
+    for name, number in whole.numbers.items():
+        assert parts[name].value == pytest.approx(number.value, rel=1e-2), name  # pixels may round the other way
+
+
+def test_settings_are_paired() -> None:
+    a, b = bench()(Setting("cfg(2)", steps=2)), bench()(Setting("cfg(2)", steps=2))
+    assert apart(a["FD"], b["FD"]).value == 0
+    assert apart(a["FD"], b["FD"]).high == 0
+
+
+def test_the_first_samples_are_those_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[torch.Tensor] = []
+    look = Telling.__call__
+    monkeypatch.setattr(Telling, "__call__", lambda self, images: drawn.append(images) or look(self, images))
+    bench()(Setting(steps=2), n=20)
+    assert torch.cat(drawn).shape[0] == 20
+    first = torch.cat(drawn)
+    drawn.clear()
+    bench()(Setting(steps=2))
+    assert (first.int() - torch.cat(drawn)[:20].int()).abs().max() <= 1
+
+
+def test_progress_is_told() -> None:
+    told: list[tuple[int, int]] = []
+    bench()(Setting(steps=1), on_samples=lambda done, total: told.append((done, total)))
+    assert told == [(40, 40)]
+
+
+def test_prompts_of_scenes_are_judged_by_the_reader() -> None:
+    model = tiny(TEXT, shape=(3, 16, 16))
+    drawn = asked(TEXT, ScenesSource(16), 20, each=2, seed=3)
+    with pytest.warns(UserWarning, match="never saw"):
+        found = Bench(model, Telling(size=(3, 16, 16)), None, drawn)(Setting("cfg(1)", steps=1))
+    assert found["prompt accuracy"].value == 0
+    assert "diversity" in found.numbers
+    assert "FD" not in found.numbers
+
+
+def test_another_seed_asks_other_prompts_and_draws_other_noise() -> None:
+    a, b = (asked(TEXT, ScenesSource(16), 20, seed=seed) for seed in (0, 1000))
+    assert set(a.prompts).isdisjoint(b.prompts) or a.prompts != b.prompts
+    assert [seeds for _, seeds in a.parts(100)] != [seeds for _, seeds in b.parts(100)]
+
+
+def test_the_seeds_of_all_samples_are_different() -> None:
+    drawn = Asked(("a", "b", "c"), "given", seed=5, each=4)
+    first = [seed for _, seeds in drawn.parts(4) for seed in seeds]
+    assert first == [5, 9, 13]
+    assert len(drawn) == 12
+    assert drawn.first(5).prompts == ("a", "b")
+    with pytest.raises(UsageError, match="there are 12 samples"):
+        drawn.first(13)
+
+
+def test_labels_are_balanced_or_drawn() -> None:
+    balanced, drawn = asked(COLOURS, None, 30), asked(COLOURS, None, 30, labels="drawn")
+    assert [balanced.prompts.count(c) for c in COLOURS.classes] == [10, 10, 10]
+    assert drawn.policy == "classes drawn"
+    assert set(drawn.prompts) == set(COLOURS.classes)
+    assert drawn.prompts == asked(COLOURS, None, 30, labels="drawn").prompts
+    assert drawn.prompts != asked(COLOURS, None, 30, labels="drawn", seed=1).prompts
+
+
+def test_texts_come_from_the_data_or_are_given() -> None:
+    assert len(set(asked(TEXT, Coloured(), 100).prompts)) == 100
+    assert asked(TEXT, None, 5, prompts=["a", "b"]).prompts == ("a", "b", "a", "b", "a")
+    assert asked(None, None, 3).prompts == (None, None, None)
+    with pytest.raises(UsageError, match="no captions to ask for: give prompts"):
+        asked(TEXT, None, 5)
+    with pytest.raises(UsageError, match="whole number of prompts, each with 4, got 6"):
+        asked(TEXT, Coloured(), 6, each=4)
+
+
+def test_few_samples_are_cut_into_few_splits() -> None:
+    assert [splits_of(n) for n in (20, 60, 100, 1000)] == [2, 3, 5, 10]

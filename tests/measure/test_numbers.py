@@ -1,0 +1,127 @@
+"""Every number has an interval that contains the truth as often as it says, and its value on every split."""
+
+import math
+
+import pytest
+import torch
+from benches import Coloured, Colours, Telling, pictures
+
+from lodestar.errors import UsageError
+from lodestar.measure.gathering import Gathered, Gathering
+from lodestar.measure.metrics import Moments, frechet, manifold
+from lodestar.measure.numbers import METRICS, Number, about, apart, better, called, numbers, plain
+from lodestar.measure.reference import Reference, reference
+
+REAL = reference(Coloured(300), Telling(), data="coloured", n=300)
+
+
+def seen(images: torch.Tensor, splits: int = 5, each: int = 1, **others: torch.Tensor) -> Gathered:
+    gathering = Gathering(Telling(), len(images), splits, each)
+    gathering.add(images, torch.arange(len(images)) // each, lambda _: others)
+    return gathering.done()
+
+
+def test_every_metric_is_the_one_of_that_name() -> None:
+    images = pictures(120, 5, brightness=0.8)
+    right = (torch.arange(120) % 3 > 0).double()
+    found = numbers(seen(images, each=2, **{"prompt accuracy": right, "class accuracy": right}), REAL)
+    assert set(METRICS) - set(found) == {"CLIP score"}
+    features = Colours()(images)
+    assert REAL.features is not None
+    assert found["FD"].value == pytest.approx(frechet(Moments.of(features), REAL.moments))
+    assert found["recall"].value == manifold(REAL.features, features).recall
+    assert found["prompt accuracy"].value == pytest.approx(2 / 3)
+    assert found["diversity"].value > 0
+    assert found["IS"].value > 1
+    assert all(len(number.splits) == 5 for number in found.values())
+    assert all(number.low <= number.value <= number.high for number in found.values())
+
+
+def test_the_same_distribution_is_near_and_another_far() -> None:
+    near, far = numbers(seen(pictures(200, 7)), REAL), numbers(seen(pictures(200, 7, brightness=0.5)), REAL)
+    for metric in ("FD", "KD", "MIND", "recall", "coverage"):
+        assert better(metric, near[metric].value, far[metric].value), metric
+        assert not apart(near[metric], far[metric]).low <= 0 <= apart(near[metric], far[metric]).high, metric
+    assert 0.3 < near["copying"].value < 0.7
+
+
+def test_intervals_hold_the_mean_as_often_as_they_say() -> None:
+    inside = 0
+    for seed in range(40):
+        values = torch.rand(100, generator=torch.Generator().manual_seed(seed)).double()
+        number = numbers(_scored(values), None)["saturation"]
+        inside += number.low <= 0.5 <= number.high
+    assert 34 <= inside <= 40  # 38 of 40 expected
+
+
+def _scored(values: torch.Tensor) -> Gathered:
+    found = seen(pictures(len(values), 0))
+    return Gathered(found.size, found.parts, found.features, {}, {"saturation": values}, found.prompt, found.split)
+
+
+def test_paired_differences_are_narrower() -> None:
+    noise = torch.randn(10, generator=torch.Generator().manual_seed(0)).double()
+    a = Number(1.0, 0, 2, tuple((1.0 + noise).tolist()))
+    b = Number(0.9, 0, 2, tuple((0.9 + noise + 0.01 * torch.arange(10)).tolist()))
+    found = apart(a, b)
+    assert found.value == pytest.approx(0.1)
+    assert found.high - found.low < 0.1 < a.error
+    with pytest.raises(UsageError, match="not the same ones"):
+        apart(a, Number(1.0, 0, 2, (1.0, 2.0)))
+
+
+def test_without_a_reference_only_what_needs_none_is_told() -> None:
+    assert set(numbers(seen(pictures(40, 0)), None)) == {"IS", "saturation", "clipped"}
+
+
+def test_too_few_pictures_and_two_resolutions_are_refused() -> None:
+    with pytest.raises(UsageError, match="19 pictures are too few to say anything: give at least 20"):
+        numbers(seen(pictures(19, 0)), REAL)
+    with pytest.raises(UsageError, match="16x16 pixels and those of the reference 8x8"):
+        numbers(seen(pictures(40, 0, side=16)), REAL)
+
+
+def test_moments_alone_give_the_distance_alone() -> None:
+    found = numbers(seen(pictures(40, 0)), Reference({"data": "x", "split": "y"}, REAL.moments))
+    assert "FD" in found
+    assert "recall" not in found
+
+
+def test_a_number_survives_json_even_without_an_interval() -> None:
+    number = Number(1.5, math.nan, math.nan, (1.0,))
+    again = Number.from_json(number.to_json())
+    assert number.to_json()["low"] is None
+    assert math.isnan(again.low)
+    assert again.splits == (1.0,)
+
+
+@pytest.mark.parametrize(
+    ("name", "metric"),
+    [
+        ("FD", "FD"),
+        ("fid", "FD"),
+        ("FD-scenes", "FD"),
+        ("KID", "KD"),
+        ("Prompt Accuracy", "prompt accuracy"),
+        ("IS", "IS"),
+    ],
+)
+def test_metrics_by_the_names_people_use(name: str, metric: str) -> None:
+    assert plain(name) == metric
+
+
+def test_names_carry_the_detector_where_it_saw() -> None:
+    assert called("FD", Colours()) == "FD-colours"
+    assert called("prompt accuracy", Colours()) == "prompt accuracy"
+    assert called("FD", Colours(name="inception")) == "FID"
+
+
+def test_unknown_metrics_and_those_without_a_better_side() -> None:
+    with pytest.raises(UsageError, match="there is no metric 'beauty': there are FD, KD"):
+        plain("beauty")
+    with pytest.raises(UsageError, match="there is no metric 'beauty'"):
+        about("beauty")
+    with pytest.raises(UsageError, match="neither more nor less saturation is better"):
+        better("saturation", 1, 2)
+    assert better("FD", 1, 2)
+    assert better("recall", 0.5, 0.4)
