@@ -49,6 +49,8 @@ CLASSIFIER_SCENES = LikelihoodPreset(
         images=200_000, batch=32, optimizer="muon", lr=2e-3, schedule="wsd", ema_half_life=10_000, early=0
     ),  # 6,400 clean scenes, small: a loss of 5.64, and of 8.18 with adamw
     network=ClassifierConfig(SIZES["medium"]),
+    # the last validation of its log.jsonl, of 256 held-out scenes at 8 levels from little noise to much
+    measured={"seed": 0, "images": 200_000, "loss": 2.926, "accuracy": 0.774, "accuracy_least_noise": 0.996},
 )
 
 CLASSIFIER_CIFAR10 = LikelihoodPreset(
@@ -70,6 +72,8 @@ CLIP_SCENES = LikelihoodPreset(
         images=400_000, batch=128, optimizer="muon", lr=1e-3, schedule="wsd", ema_half_life=10_000, early=0
     ),
     network=ClipConfig(SIZES["medium"]),
+    # likewise: which of so many texts is a picture's; and what it does, python -m benchmarks.steering runs/clip/model
+    measured={"seed": 0, "images": 400_000, "loss": 1.034, "accuracy": 0.719, "red_circles": (0.03, 0.91)},
 )
 
 PRESETS = {p.name: p for p in (CLASSIFIER_SCENES, CLASSIFIER_CIFAR10, CLIP_SCENES)}
