@@ -1,12 +1,18 @@
-"""Whether pictures are what was asked, said by whoever can tell: the reader of scenes, a detector's classes, CLIP."""
+"""Whether pictures are what was asked, said by whoever can tell: the reader of scenes, a detector's classes, CLIP.
+
+A detector of scenes answers several questions: a picture is of the class asked for if all that its prompt says is what
+the detector finds likeliest. It forgives pictures that the strict reader does not, as of 16 pixels a side.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
+from ..data.scenes.answers import QUESTIONS
+from ..data.scenes.answers import answers as scene_answers
 from ..data.scenes.source import LEAST, MOST
 from .features import Clip, Detector, Seen
 from .metrics import clip_score
@@ -23,10 +29,9 @@ def judged(detector: Detector, images: Tensor, asked: Sequence[object], seen: Se
     if _square(images) and readable(texts):
         wrong = prompt_truth(images.movedim(1, -1), texts)
         found["prompt accuracy"] = torch.tensor([w is None for w in wrong])
-    classes = _classes(detector)
-    if set(texts) <= set(classes):
-        [log_p] = seen.log_p.values()
-        found["class accuracy"] = right(log_p.cpu(), torch.tensor([classes.index(text) for text in texts]))
+    answers = _answers(detector, texts)
+    if answers is not None:
+        found["class accuracy"] = torch.stack([_told(q, answers, seen, detector) for q in seen.log_p]).all(0)
     if isinstance(detector, Clip):
         found["CLIP score"] = clip_score(seen.features, detector.text(texts))
     return found
@@ -38,7 +43,17 @@ def _square(images: Tensor) -> bool:
     return channels == 3 and height == width and LEAST <= height <= MOST
 
 
-def _classes(detector: Detector) -> list[str]:
-    """What a detector of one question tells apart; nothing of others."""
-    known = getattr(detector, "classes", {})
-    return list(*known.values()) if len(known) == 1 else []
+def _answers(detector: Detector, texts: Sequence[str]) -> Sequence[Mapping[str, str]] | None:
+    """What each text says by the detector's questions; None where it is asked other things."""
+    known: Mapping[str, Sequence[str]] = getattr(detector, "classes", {})
+    if len(known) == 1:
+        [(question, classes)] = known.items()
+        return [{question: text} for text in texts] if set(texts) <= set(classes) else None
+    return [scene_answers(text) for text in texts] if set(known) == set(QUESTIONS) and readable(texts) else None
+
+
+def _told(question: str, answers: Sequence[Mapping[str, str]], seen: Seen, detector: Detector) -> Tensor:
+    """Whether, bool [B], the likeliest answer is the one asked for, or none was."""
+    classes = list(detector.classes[question])  # type: ignore[attr-defined]
+    asked = torch.tensor([classes.index(each[question]) if question in each else -1 for each in answers])
+    return right(seen.log_p[question].cpu(), asked.clamp(min=0)) | (asked < 0)
