@@ -5,7 +5,7 @@ import torch
 from clouds import cloud
 
 from lodestar.errors import UsageError
-from lodestar.measure.metrics.frechet import frechet, frechet_infinity
+from lodestar.measure.metrics.frechet import _by_eigenvalues, frechet, frechet_infinity
 from lodestar.measure.metrics.moments import Moments, moments
 
 X = cloud(2000, 12, 0)
@@ -48,6 +48,38 @@ def test_a_direction_that_hardly_varies_is_not_lost():
     """What the eigenvalues of A B would lose: 1e-9 beside 1 is 1e-18 beside 1 there."""
     a, b = exact([0.0, 0.0], [1.0, 1e-9]), exact([0.0, 0.0], [1.0, 3e-9])
     assert float(torch.linalg.svdvals(a.root.T @ b.root)[1]) == pytest.approx(3e-18, rel=1e-6)
+
+
+@pytest.mark.parametrize("steep", [0.0, 1.0, 3.0, 8.0])
+def test_eigenvalues_know_how_far_off_their_roots_are(steep):
+    """Spectra that are flat, as of features, and that fall below what rounding leaves of the largest."""
+    spread = torch.arange(1, 81).double() ** -steep
+    product = torch.linalg.qr(cloud(80, 80, 5))[0] * spread @ torch.linalg.qr(cloud(80, 80, 6))[0]
+    for p in (product, product[:50], product[:, :50]):
+        exact_sum = torch.linalg.svdvals(p).sum()
+        found, doubt = _by_eigenvalues(p)
+        assert abs(float(found - exact_sum)) <= float(doubt) + 1e-14 * float(exact_sum)
+        assert float(doubt) < 1e-4 * float(exact_sum)
+    assert (float(doubt) < 1e-11 * float(exact_sum)) == (steep < 2)
+
+
+def test_singular_values_are_only_computed_where_they_are_needed(monkeypatch):
+    calls = []
+    slow = torch.linalg.svdvals
+    monkeypatch.setattr(torch.linalg, "svdvals", lambda p: calls.append(1) or slow(p))
+    a = Moments.of(X)
+    assert frechet(a, Moments.of(2 * X + 1)) > 1
+    assert not calls
+    assert frechet(a, Moments.of(X)) <= 1e-12 * float(a.covariance.trace())
+    assert len(calls) == 1
+
+
+def test_of_sets_that_never_vary_it_is_their_distance():
+    one, other = (Moments.of(torch.full((4, 3), v)) for v in (1.0, 3.0))
+    assert frechet(one, other) == 12
+    assert frechet(one, Moments.of(X[:, :3])) == pytest.approx(
+        float((1 - X[:, :3].mean(0)).square().sum() + X[:, :3].var(0).sum()), rel=1e-12
+    )
 
 
 def test_extrapolation_takes_off_most_of_what_few_samples_add():

@@ -47,3 +47,21 @@ def test_subsets_larger_than_a_set_are_refused():
         kid(X, Y)
     with pytest.raises(UsageError, match="two detectors"):
         kid(X, Y[:, :3], draw(300, 260, 1, 10))
+
+
+@pytest.mark.parametrize(
+    ("first", "why"),
+    [
+        (torch.tensor([[0, 1, 1]]), "without replacement"),
+        (torch.tensor([[0, 1, 300]]), "rows from 0 to 299"),
+        (torch.tensor([[-1, 1, 2]]), "rows from 0 to 299"),
+        (torch.tensor([0, 1, 2]), r"\[S, m\]"),
+        (torch.tensor([[0.0, 1.0, 2.0]]), r"\[S, m\]"),
+        (torch.tensor([[0, 1]]), "as many rows"),
+    ],
+)
+def test_subsets_of_ones_own_are_looked_at(first, why):
+    with pytest.raises(UsageError, match=why):
+        kid(X, Y, (first, torch.tensor([[0, 1, 2]])))
+    with pytest.raises(UsageError, match="at least 2"):
+        kid(X, Y, (torch.tensor([[0]]), torch.tensor([[0]])))

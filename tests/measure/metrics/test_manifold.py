@@ -46,6 +46,14 @@ def test_single_precision_changes_no_decision(far):
     assert found(real, generated) == pytest.approx(plain(real, generated), rel=1e-14)
 
 
+def test_neighbours_that_products_cannot_order_are_looked_for_among_all():
+    """Two crowds so far apart that within each single precision puts more in disorder than are kept."""
+    g = torch.Generator().manual_seed(0)
+    side = torch.tensor([1e3, -1e3]).repeat(60)[:, None]
+    real, generated = (side + scale * torch.randn(120, 5, generator=g) for scale in (1e-2, 1.2e-2))
+    assert found(real, generated) == pytest.approx(plain(real, generated), rel=1e-14)
+
+
 def test_of_points_on_a_line():
     real, generated = torch.arange(5.0)[:, None], torch.tensor([[0.4], [2.0], [9.0], [9.5]])
     got = manifold(real, generated, k=1, wider=1)

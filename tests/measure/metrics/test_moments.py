@@ -59,12 +59,28 @@ def test_the_root_gives_the_covariance_back(n):
         (torch.zeros(3, 4, dtype=torch.uint8), "must be floats"),
         (torch.zeros(3, 4, 2), "must be floats"),
         (torch.tensor([[0.0, 1.0], [0.0, float("nan")]]), "row 1 is not"),
+        (torch.tensor([[0.0, 1.0], [float("inf"), 0.0], [float("-inf"), 0.0]]), "row 1 is not"),
         (torch.zeros(0, 4), "at least 1 row"),
+        (torch.zeros(4, 0), "at least 1 column"),
     ],
 )
 def test_bad_features_are_refused(features, why):
     with pytest.raises(UsageError, match=why):
         Moments.of(features)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64], ids=str)
+def test_features_of_any_precision_are_summed_in_double_and_left_as_they_are(dtype):
+    given = X.to(dtype)
+    kept = given.clone()
+    found = Moments.of(given)
+    assert torch.equal(given, kept)
+    assert found.scatter.dtype == torch.float64
+    torch.testing.assert_close(found.covariance, Moments.of(given.double()).covariance, rtol=1e-12, atol=0)
+
+
+def test_a_sum_that_overflows_is_no_reason_to_refuse_features():
+    assert Moments.of(torch.full((100, 8), 6e4, dtype=torch.float16)).n == 100
 
 
 def test_other_columns_are_refused():

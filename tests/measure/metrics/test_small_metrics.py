@@ -52,6 +52,14 @@ def test_mind_of_a_shift_is_three_times_its_square():
     assert mind(x, x.flip(0)) == 0
 
 
+def test_mind_is_torch_fidelitys_formula_along_its_directions():
+    """As torch-fidelity 0.5 has it: unit vectors of its seed, sorted projections, 3 D times the mean square."""
+    x, y = cloud(40, 5, 0), cloud(40, 5, 1, 1.3)
+    u = torch.nn.functional.normalize(torch.randn(1000, 5, generator=torch.Generator().manual_seed(2020)), dim=1)
+    along = ((z @ u.double().T).sort(0).values for z in (x, y))
+    assert mind(x, y) == pytest.approx(15 * float((next(along) - next(along)).square().mean()), rel=1e-6)
+
+
 def test_one_dimensional_wasserstein_of_unequal_numbers_is_that_of_repeated_rows():
     x, y = cloud(12, 3, 0), cloud(9, 3, 1)
     assert torch.allclose(wasserstein(x, y), wasserstein(x.repeat(3, 1), y.repeat(4, 1)), rtol=1e-12)

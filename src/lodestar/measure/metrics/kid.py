@@ -56,6 +56,7 @@ class Kernel:
     """Sums of the kernel over subsets, filled by three visits: the first set's, the second's, and between them."""
 
     def __init__(self, first: Rows, second: Rows, subsets: Subsets) -> None:
+        _check(first, second, subsets)
         a, b = (_Side(rows, chosen) for rows, chosen in zip((first, second), subsets, strict=True))
         self.size = subsets[0].shape[1]
         self.within = _Sums(a, a), _Sums(b, b)
@@ -66,6 +67,20 @@ class Kernel:
         m = self.size
         own = sum((s.total - s.a.diagonal) / (m * (m - 1)) for s in self.within)
         return Kid(tuple((own - 2 * self.between.total / m**2).tolist()))
+
+
+def _check(first: Rows, second: Rows, subsets: Subsets) -> None:
+    """Raises UsageError for subsets that are none."""
+    for rows, chosen in zip((first, second), subsets, strict=True):
+        if chosen.ndim != 2 or chosen.is_floating_point():
+            raise UsageError(f"subsets are numbers of rows [S, m], got {chosen.dtype} {list(chosen.shape)}")
+        if chosen.shape != subsets[0].shape or chosen.shape[1] < 2:
+            shapes = " and ".join(str(list(s.shape)) for s in subsets)
+            raise UsageError(f"subsets have at least 2 rows, and as many rows of both sets, got {shapes}")
+        if int(chosen.min()) < 0 or int(chosen.max()) >= len(rows.near):
+            raise UsageError(f"subsets are of rows from 0 to {len(rows.near) - 1}")
+        if bool((chosen.sort(1).values.diff(dim=1) == 0).any()):
+            raise UsageError("subsets are drawn without replacement: one has the same row twice")
 
 
 class _Side:

@@ -152,7 +152,7 @@ class Between:
 
     def _count(self, i: slice, j: slice, margin: Tensor) -> int:
         """Margins of at most 0; those that rounding could have moved across are looked at again."""
-        sure, most = (int((margin <= by).sum()) for by in (-self.doubt, self.doubt))
+        sure, most = (int((margin <= by).count_nonzero()) for by in (-self.doubt, self.doubt))
         if sure == most:
             return sure
         x, y = ((margin > -self.doubt) & (margin <= self.doubt)).nonzero(as_tuple=True)

@@ -4,7 +4,8 @@
 
 In one dimension W2 is exact by sorting. No covariance is estimated, so its error falls with n alone and not with D / n:
 1,000 to 5,000 samples do where FD takes 50,000 (the paper's abstract). D mean_u <u, d>^2 = |d|^2, so of two sets that
-differ by a shift d it is 3 |d|^2; the 3 and the 1,000 directions, drawn alike, are those of torch-fidelity 0.5.
+differ by a shift d it is 3 |d|^2. The 3 and the 1,000 directions, drawn alike, are those of torch-fidelity 0.5, which
+of unequal numbers of samples drops the surplus at random.
 """
 
 from __future__ import annotations

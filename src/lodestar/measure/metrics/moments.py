@@ -109,13 +109,13 @@ def moments(batches: Iterable[Tensor]) -> Moments:
 
 
 def _joined(done: Moments | None, block: Tensor) -> Moments:
-    rows = block.double()
+    rows = block.to(torch.float64, copy=True)
     mean = rows.mean(0)
-    part = Moments(len(rows), mean, _scatter(rows - mean))
+    part = Moments(len(rows), mean, above_diagonal(rows.sub_(mean)))
     return done.merge(part) if done else part
 
 
-def _scatter(rows: Tensor) -> Tensor:
+def above_diagonal(rows: Tensor) -> Tensor:
     """rows^T rows [D, D], of which what is below the diagonal's panels is left zero."""
     out = rows.new_zeros(rows.shape[1], rows.shape[1])
     for at in range(0, rows.shape[1], PANEL):

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-BLOCK = 1024  # rows: a block of products, 4 MiB, stays in the cache for those who look at it
-CHUNK = 512  # pairs whose exact distances are computed together
+BLOCK = 512  # rows: a block of products, 1 MiB, stays in the cache for those who look at it
+CHUNK = 64  # pairs whose exact distances are computed together, in the cache too
 PART = 256  # rows that are looked at again together
 
 Visitor = Callable[[slice, slice, Tensor], None]  # rows of the first and of the second set, and <x - o, y - o> [I, J]
@@ -38,7 +38,7 @@ class Rows:
         near = torch.empty_like(features)
         square, along = (features.new_empty(len(features)) for _ in range(2))
         for rows in blocks(len(features)):
-            apart = features[rows].double() - origin
+            apart = features[rows].to(torch.float64, copy=True).sub_(origin)
             near[rows], square[rows] = apart, apart.square().sum(1)
             along[rows] = apart @ origin + origin.square().sum() / 2
         return cls(features, near, square, along)
