@@ -8,7 +8,7 @@ from functools import cache
 import pytest
 import torch
 
-from lodestar.cli.scales import scaled
+from lodestar.measure.scales import scaled
 from lodestar.errors import UsageError
 from lodestar.figure import mixture
 from lodestar.figure.mixture import CLASSES, Aim, aim, denoiser, learnt, panel, triangle

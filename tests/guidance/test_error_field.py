@@ -16,7 +16,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lodestar.cli.scales import scaled
+from lodestar.measure.scales import scaled
 from lodestar.conditions import Label
 from lodestar.core import Noise
 from lodestar.figure.mixture import Denoiser, bound

@@ -83,7 +83,7 @@ class Figure(Command):
     def _rules(self) -> list[tuple[float | None, Rule]]:
         """The rule at each scale; where it has none and nobody asks for any, as it is written."""
         from ..guidance import parse
-        from .scales import at_scale, scaled
+        from ..measure.scales import at_scale, scaled
 
         rule = parse(self.guidance)
         if self.scales is None and scaled(rule, 1.0) is None:

@@ -13,7 +13,7 @@ from ..measure.prompts import prompt_truth, readable
 from ..model import Model
 from ..pictures import read_picture
 from ..result import Result
-from .scales import at_scale
+from ..measure.scales import at_scale
 from .show import progress
 
 if TYPE_CHECKING:

@@ -178,7 +178,7 @@ class Sample(Command):
 
     def _settled(self, model: Model) -> Sample:
         """With the model's own defaults filled in. Raises UsageError on a rule, sampler or grid that is not there."""
-        from .scales import at_scale
+        from ..measure.scales import at_scale
 
         self._check_prompts(model)
         given = {name: value for name in _OWN if (value := getattr(self, name)) is not None}

@@ -12,14 +12,14 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
 from ..files import refuse_other, write_file, writing
-from .setting import Evaluation
+from .setting import Evaluation, Setting
 
 FORMAT = 1
 FREE = {"versions"}  # what may differ between two halves of a file
@@ -75,6 +75,12 @@ class Points:
                 file.flush()
                 os.fsync(file.fileno())
         self.done[evaluation.setting.key] = evaluation
+
+    def get(self, setting: Setting, measure: Callable[[], Evaluation]) -> Evaluation:
+        """The evaluation of a setting; measured, and added, where there is none."""
+        if setting.key not in self.done:
+            self.add(measure())
+        return self.done[setting.key]
 
     def __iter__(self) -> Iterator[Evaluation]:
         return iter(self.done.values())

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..errors import UsageError
 from .numbers import Number
@@ -54,3 +54,6 @@ class Evaluation:
     def from_json(cls, data: Mapping[str, Any]) -> Evaluation:
         numbers = {name: Number.from_json(number) for name, number in data["numbers"].items()}
         return cls(**{**data, "setting": Setting(**data["setting"]), "numbers": numbers})
+
+
+Measures: TypeAlias = Callable[..., Evaluation]  # (setting, n, on_samples=..., on_images=...): a Bench, or one like it
