@@ -21,14 +21,16 @@ class Bowl:
     best: float = 3.0
     asked: list[tuple[str, int | None]] = field(default_factory=list)  # the settings that were measured, and of how many
 
-    def __call__(self, setting: Setting, n: int | None = None, on_samples=None, on_images=None) -> Evaluation:
+    on_images: object = None
+
+    def __call__(self, setting: Setting, n: int | None = None, on_samples=None) -> Evaluation:
         self.asked.append((setting.key, n))
         scale = scale_of(parse(setting.guidance)) or 1.0
         if on_samples is not None:
             on_samples(n or 100, n or 100)
-        if on_images is not None:
+        if self.on_images is not None:
             for _ in range(3):
-                on_images(torch.full((4, 8, 8, 3), int(20 * scale), dtype=torch.uint8))
+                self.on_images(torch.full((4, 8, 8, 3), int(20 * scale), dtype=torch.uint8))
         fd, accuracy = 5 + (scale - self.best) ** 2, 1 - 0.5**scale
         numbers = {"FD": spread(fd), "prompt accuracy": spread(accuracy), "saturation": spread(scale / 10)}
         return Evaluation(setting, numbers, n or 100, evaluations=40.0, seconds=2.0)

@@ -26,4 +26,8 @@ def test_what_all_settings_share_is_no_part_of_a_difference():
     [(-1, 1, "undecided"), (0.1, 1, "worse"), (-1, -0.1, "better"), (float("nan"), float("nan"), "undecided")],
 )
 def test_a_verdict_needs_an_interval_without_0(low, high, said):
-    assert verdict("FD", Number((low + high) / 2, low, high)) == said
+    assert verdict("FD", Number((low + high) / 2, low, high, (0.0,) * 10)) == said
+
+
+def test_of_a_few_splits_nothing_is_said():
+    assert verdict("FD", Number(-2, -2, -2, (-2.0, -2.0))) == "undecided"

@@ -9,7 +9,7 @@ from bowl import Bowl
 from lodestar.errors import UsageError
 from lodestar.guidance import parse
 from lodestar.measure.points import Points
-from lodestar.measure.sweep import grid, interval, neutral, sweep
+from lodestar.measure.sweep import First, grid, interval, neutral, sweep
 from PIL import Image
 
 
@@ -107,7 +107,8 @@ def test_a_killed_sweep_goes_on_where_it_was(tmp_path):
 
 def test_the_first_pictures_of_each_point_lie_beside_the_file(tmp_path):
     plan = grid(["cfg"], [1, 2], [None], [4])
-    found = sweep(Bowl(), plan, Points.open(tmp_path / "a.jsonl", {}))
+    first = First()
+    found = sweep(Bowl(on_images=first), plan, Points.open(tmp_path / "a.jsonl", {}), first=first)
     names = [e.facts["strip"] for e in found]
     assert len(set(names)) == 2
     assert all(name.startswith("a.strips/") for name in names)
@@ -118,8 +119,8 @@ def test_the_first_pictures_of_each_point_lie_beside_the_file(tmp_path):
     assert json.loads((tmp_path / "a.jsonl").read_text().splitlines()[1])["facts"]["strip"] == names[0]
 
 
-def test_without_strips_there_is_no_folder(tmp_path):
-    [found] = sweep(Bowl(), grid(["cfg"], [2], [None], [4]), Points.open(tmp_path / "a.jsonl", {}), strips=False)
+def test_without_pictures_there_is_no_folder(tmp_path):
+    [found] = sweep(Bowl(), grid(["cfg"], [2], [None], [4]), Points.open(tmp_path / "a.jsonl", {}))
     assert "strip" not in found.facts
     assert [p.name for p in tmp_path.iterdir()] == ["a.jsonl"]
 

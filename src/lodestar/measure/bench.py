@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from ..request import Prompts, Seed
 from ..result import Result
 from .asked import Asked
 from .features import Detector
@@ -23,6 +24,7 @@ from .setting import Evaluation, Setting
 CHUNK = 256  # pictures that are there at a time
 SPLITS = 10
 OnSamples = Callable[[int, int], None]  # samples drawn, samples in all
+OnImages = Callable[[Tensor], None]  # uint8 [B, H, W, C], as they are drawn
 
 
 class Draws(Protocol):
@@ -47,6 +49,7 @@ class Bench:
     others: Mapping[str, Any] = field(default_factory=dict)  # nets, gradients, named: as `Model.sample` takes them
     batch: int = 64  # samples in one forward pass
     splits: int = SPLITS  # at most
+    on_images: OnImages | None = None
 
     def __call__(self, setting: Setting, n: int | None = None, on_samples: OnSamples | None = None) -> Evaluation:
         """The numbers of a setting, of all samples or of the first n. Raises UsageError as `Model.sample` does."""
@@ -64,10 +67,7 @@ class Bench:
         gathering = Gathering(self.detector, len(asked), splits_of(len(asked.prompts), self.splits), asked.each)
         cost, prompt = Cost(), 0
         for prompts, seeds in asked.parts(CHUNK):
-            result = self.model.sample(
-                prompts, n=asked.each, guidance=setting.guidance, sampler=setting.sampler, steps=setting.steps,
-                grid=setting.grid, seed=seeds, batch=self.batch, **self.others,
-            )  # fmt: skip
+            result = self._sampled(setting, prompts, seeds, asked.each)
             cost.add(result)
             number = torch.arange(prompt, prompt + len(prompts)).repeat_interleave(asked.each)
             self._look(gathering, result, number)
@@ -76,7 +76,19 @@ class Bench:
                 on_samples(gathering.seen, len(asked))
         return gathering.done(), cost
 
+    def rows(self, setting: Setting) -> float:
+        """Network rows forward for one picture, found by drawing one."""
+        return float(self._sampled(setting, list(self.asked.prompts[:1]), [self.asked.seed], 1).tally.evaluations)
+
+    def _sampled(self, setting: Setting, prompts: Prompts, seeds: Seed, each: int) -> Result:
+        return self.model.sample(
+            prompts, n=each, guidance=setting.guidance, sampler=setting.sampler, steps=setting.steps,
+            grid=setting.grid, seed=seeds, batch=self.batch, **self.others,
+        )  # fmt: skip
+
     def _look(self, gathering: Gathering, result: Result, prompt: Tensor) -> None:
+        if self.on_images is not None:
+            self.on_images(result.images)
         images = result.images.movedim(-1, 1).contiguous()
         gathering.add(images, prompt, partial(judged, self.detector, images, result.prompts))
 

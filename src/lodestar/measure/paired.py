@@ -6,6 +6,7 @@ from .numbers import HIGHER, LOWER, Number, about, apart
 from .setting import Evaluation
 
 UNDECIDED = "undecided"
+FEW = 5  # splits, of fewer of which no verdict is taken: two or three are alike by chance
 _SAID = {LOWER: ("better", "worse"), HIGHER: ("worse", "better")}  # of less, of more
 
 
@@ -15,8 +16,10 @@ def differences(a: Evaluation, b: Evaluation) -> dict[str, Number]:
 
 
 def verdict(metric: str, difference: Number) -> str:
-    """`better` or `worse`, of metrics with no good side `less` or `more`, where 0 is outside of the interval."""
+    """`better` or `worse`, of metrics with no good side `less` or `more`, where 0 is outside of the interval of enough splits."""
     less, more = _SAID.get(about(metric).better, ("less", "more"))
+    if len(difference.splits) < FEW:
+        return UNDECIDED
     if difference.high < 0:
         return less
     return more if difference.low > 0 else UNDECIDED

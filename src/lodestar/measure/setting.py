@@ -56,4 +56,4 @@ class Evaluation:
         return cls(**{**data, "setting": Setting(**data["setting"]), "numbers": numbers})
 
 
-Measures: TypeAlias = Callable[..., Evaluation]  # (setting, n, on_samples=..., on_images=...): a Bench, or one like it
+Measures: TypeAlias = Callable[..., Evaluation]  # (setting, n, on_samples=...): a Bench, or one like it

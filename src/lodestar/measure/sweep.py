@@ -79,39 +79,32 @@ def interval(text: str) -> Bounds | None:
 
 
 def sweep(
-    bench: Measures,
-    plan: Sequence[Point],
-    points: Points,
-    on_point: OnPoint | None = None,
-    strips: bool = True,
+    bench: Measures, plan: Sequence[Point], points: Points, on_point: OnPoint | None = None, first: First | None = None
 ) -> list[Evaluation]:
     """Measure what is not in the file of points yet; the evaluations of the plan, in its order.
 
-    With strips the first pictures of each point are kept in a folder beside the file, before the point itself.
+    With `first`, which hears of the bench's pictures, those of each point are kept in a folder beside the file.
     """
-    return [points.get(p.setting, partial(_measured, bench, p, points.path if strips else None, on_point)) for p in plan]
+    return [points.get(p.setting, partial(_measured, bench, p, points.path, on_point, first)) for p in plan]
 
 
-def _measured(bench: Measures, point: Point, path: Path | None, on_point: OnPoint | None) -> Evaluation:
-    first = First()
-    hears = {} if on_point is None else {"on_samples": on_point(point)}
-    found = bench(point.setting, on_images=first, **hears)
-    shown = {} if path is None or not first.images else {"strip": first.save(path, point.setting)}
+def _measured(bench: Measures, point: Point, path: Path, on_point: OnPoint | None, first: First | None) -> Evaluation:
+    if first is not None:
+        first.images.clear()
+    found = bench(point.setting, **({} if on_point is None else {"on_samples": on_point(point)}))
+    shown = {} if first is None else {"strip": first.save(path, point.setting)}
     return replace(found, facts={**found.facts, **point.facts, **shown})
 
 
 @dataclass
 class First:
-    """Hears of pictures uint8 [B, H, W, C] as they are drawn, and keeps the first."""
+    """Hears of pictures uint8 [B, H, W, C] as they are drawn, and keeps the first SHOWN."""
 
     images: list[Tensor] = field(default_factory=list)
-    count: int = 0
 
     def __call__(self, images: Tensor) -> None:
-        kept = images[: SHOWN - self.count].cpu()
-        if len(kept):
-            self.images.append(kept)
-            self.count += len(kept)
+        if left := SHOWN - sum(map(len, self.images)):
+            self.images.append(images[:left].cpu())
 
     def save(self, path: Path, setting: Setting) -> str:
         """Beside this file of points; what the file calls it."""

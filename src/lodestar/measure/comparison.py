@@ -1,0 +1,177 @@
+"""Rules at equal network evaluations, on the same model, noise and prompts, each tuned on seeds of its own.
+
+A rule that costs one row a step takes twice the steps of one that costs two: the steps are those whose evaluations of
+one picture are nearest to the budget. Its strength is chosen on tuning seeds, by successive halving, and what is
+compared is measured once, on others; so no rule gains by having been tried more often.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from math import ceil
+from typing import Any, TypeAlias
+
+from ..errors import UsageError
+from ..guidance import parse
+from .candidates import BASE, Candidate
+from .numbers import HIGHER, LEAST, LOWER, Number, about, plain
+from .paired import differences, verdict
+from .points import Points
+from .scales import short
+from .setting import Evaluation, Measures, Setting
+from .sweep import facts
+
+SHARE = 4  # the first round has a quarter of the samples
+BEST = 3  # and a third of the settings goes on to the second
+ROUNDS = 5  # of looking for the steps that cost so much
+
+Rows: TypeAlias = Callable[[Setting], float]  # network evaluations of one picture
+Choose: TypeAlias = Callable[[str, Sequence[Setting]], Setting]  # of a rule's settings the best, by the rule's name
+OnSetting: TypeAlias = Callable[[str, Setting, int | None], Mapping[str, Any]]  # begins, n: what its bench is given
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What is looked for; it is called with an evaluation."""
+
+    metric: str
+    most: bool = False  # rather than the least of it
+
+    def __call__(self, found: Evaluation) -> float:
+        """The less the better. Raises UsageError where it was not measured."""
+        value = found[self.metric].value
+        return -value if self.most else value
+
+    def __str__(self) -> str:
+        return f"the {'most' if self.most else 'least'} {self.metric}"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A rule that can be compared, with the steps that the budget allows at each of its strengths."""
+
+    name: str
+    settings: tuple[Setting, ...]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A rule as it was chosen and measured, and how far it is from plain guidance."""
+
+    name: str
+    tried: int  # settings
+    found: Evaluation
+    apart: Mapping[str, Number]  # from cfg, of each metric; empty for cfg itself
+
+    @property
+    def text(self) -> str:
+        """The rule as it was chosen."""
+        return short(parse(str(self.found.setting.guidance)))
+
+    def to_json(self) -> dict[str, Any]:
+        apart = {metric: {**n.to_json(), "verdict": verdict(metric, n)} for metric, n in self.apart.items()}
+        return {"rule": self.name, "tried": self.tried, "found": self.found.to_json(), "apart": apart}
+
+
+def entries(
+    candidates: Sequence[Candidate], base: Setting, budget: float, rows: Rows
+) -> tuple[list[Entry], dict[str, str]]:
+    """The rules that the model can follow at so many evaluations a picture; and of the others, why not.
+
+    Raises UsageError where it cannot follow cfg.
+    """
+    found, out = [], {}
+    for one in candidates:
+        try:
+            found.append(Entry(one.name, tuple(fitted(replace(base, guidance=r), budget, rows) for r in one.rules)))
+        except UsageError as error:
+            if one.name == BASE:
+                raise
+            out[one.name] = str(error)
+    return found, out
+
+
+def fitted(setting: Setting, budget: float, rows: Rows) -> Setting:
+    """The setting with the steps whose evaluations of one picture are nearest to the budget."""
+    tried: dict[int, float] = {}
+    steps = max(1, round(budget / 2))
+    while steps not in tried and len(tried) < ROUNDS:
+        tried[steps] = rows(replace(setting, steps=steps))
+        steps = max(1, round(budget * steps / max(tried[steps], 1)))
+    return replace(setting, steps=min(tried, key=lambda count: (abs(tried[count] - budget), count)))
+
+
+def halving(bench: Measures, n: int, objective: Objective, points: Callable[[int], Points], tell: OnSetting) -> Choose:
+    """All settings of a rule with a quarter of n samples, the best third of them with n; what is best there.
+
+    `points` gives the file of those that were measured with so many samples. Raises UsageError for too few of them.
+    """
+    few = first_round(n)
+
+    def choose(name: str, settings: Sequence[Setting]) -> Setting:
+        if len(settings) == 1:
+            return settings[0]
+        best = _ranked(settings, few, name)[: ceil(len(settings) / BEST)]
+        return best[0] if len(best) == 1 else _ranked(best, n, f"{name}, the better")[0]
+
+    def _ranked(settings: Sequence[Setting], count: int, what: str) -> list[Setting]:
+        kept = points(count)
+        found = {s: kept.get(s, partial(_drawn, s, count, what)) for s in settings}
+        return sorted(settings, key=lambda s: objective(found[s]))
+
+    def _drawn(setting: Setting, count: int, what: str) -> Evaluation:
+        return bench(setting, count, **tell(what, setting, count))
+
+    return choose
+
+
+def first_round(n: int) -> int:
+    """Samples of each setting in the first round. Raises UsageError for too few."""
+    if n < SHARE * LEAST:
+        raise UsageError(f"--tune-n must be at least {SHARE * LEAST}: a quarter of it has to say something, got {n}")
+    return n // SHARE
+
+
+def rounds(entry: Entry, n: int) -> list[int]:
+    """The samples of each evaluation that halving makes of a rule."""
+    count = len(entry.settings)
+    better = ceil(count / BEST)
+    return [] if count == 1 else [first_round(n)] * count + [n] * (better if better > 1 else 0)
+
+
+def compare(
+    bench: Measures, entries: Sequence[Entry], choose: Choose, points: Points, tell: OnSetting
+) -> Iterator[Standing]:
+    """Each rule at its best, cfg's first; `points` is the file of what is compared."""
+    base: Evaluation | None = None
+    for entry in sorted(entries, key=lambda e: e.name != BASE):
+        found = _measured(bench, entry, choose, points, tell)
+        yield Standing(entry.name, len(entry.settings), found, {} if base is None else differences(found, base))
+        base = base or found
+
+
+def _measured(bench: Measures, entry: Entry, choose: Choose, points: Points, tell: OnSetting) -> Evaluation:
+    chosen = choose(entry.name, entry.settings)
+
+    def measure() -> Evaluation:
+        found = bench(chosen, None, **tell(f"{entry.name}, chosen", chosen, None))
+        told = {**facts(parse(str(chosen.guidance))), "compared": entry.name, "tried": len(entry.settings)}
+        return replace(found, facts={**found.facts, **told})
+
+    return points.get(chosen, measure)
+
+
+def objective(minimize: str | None, maximize: str | None) -> Objective:
+    """By the options of a command, the least Frechet distance where both are left out.
+
+    Raises UsageError for both, for what is no metric, and for the worse side of one.
+    """
+    if minimize is not None and maximize is not None:
+        raise UsageError("--minimize and --maximize are two aims: give one")
+    found = Objective(plain(minimize or maximize or "FD"), most=maximize is not None)
+    if about(found.metric).better == (LOWER if found.most else HIGHER):
+        less, mend = ("less", "minimize") if found.most else ("more", "maximize")
+        raise UsageError(f"{less} {found.metric} is better: say --{mend} {found.metric!r}")
+    return found
