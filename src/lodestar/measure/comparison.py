@@ -19,7 +19,7 @@ from .candidates import BASE, Candidate
 from .numbers import HIGHER, LEAST, LOWER, Number, about, plain
 from .paired import differences, verdict
 from .points import Points
-from .scales import short
+from .scales import family, short
 from .setting import Evaluation, Measures, Setting
 from .sweep import facts
 
@@ -85,12 +85,22 @@ def entries(
     found, out = [], {}
     for one in candidates:
         try:
-            found.append(Entry(one.name, tuple(fitted(replace(base, guidance=r), budget, rows) for r in one.rules)))
+            found.append(Entry(one.name, tuple(_fitted(one, base, budget, rows))))
         except UsageError as error:
             if one.name == BASE:
                 raise
             out[one.name] = str(error)
     return found, out
+
+
+def _fitted(one: Candidate, base: Setting, budget: float, rows: Rows) -> Iterator[Setting]:
+    """Each text of a rule as a setting; those that differ in their scale alone cost the same."""
+    steps: dict[str, int | None] = {}
+    for text in one.rules:
+        setting, name = replace(base, guidance=text), family(parse(text))
+        if name not in steps:
+            steps[name] = fitted(setting, budget, rows).steps
+        yield replace(setting, steps=steps[name])
 
 
 def fitted(setting: Setting, budget: float, rows: Rows) -> Setting:
