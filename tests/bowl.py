@@ -19,7 +19,9 @@ class Bowl:
     """A Frechet distance least at a scale, and an accuracy that rises; every setting has the same luck in a split."""
 
     best: float = 3.0
-    asked: list[tuple[str, int | None]] = field(default_factory=list)  # the settings that were measured, and of how many
+    asked: list[tuple[str, int | None]] = field(
+        default_factory=list
+    )  # the settings that were measured, and of how many
 
     on_images: object = None
 

@@ -35,7 +35,7 @@ ROOMS["model"] = ROOMS["request"] | ROOMS["generate"] | {"files", "generate", "m
 ABOVE = ROOMS["model"] | {"data", "model", "pictures"}
 ROOMS["likelihood"] = NOUNS | {"conditions", "data", "model", "model_folder", "process"}
 ROOMS["train"] = ABOVE | {"likelihood"}
-ROOMS["measure"] = ABOVE | {"likelihood"}
+ROOMS["measure"] = ABOVE | {"expression", "likelihood"}
 ROOMS["systems"] = ABOVE
 LEAVES = {"cli", "__init__", "__main__"}  # may import everything
 # Packages that belong to certain rooms; the heavy ones are imported inside the function that needs them.

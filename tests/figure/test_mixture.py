@@ -8,11 +8,11 @@ from functools import cache
 import pytest
 import torch
 
-from lodestar.measure.scales import scaled
 from lodestar.errors import UsageError
 from lodestar.figure import mixture
 from lodestar.figure.mixture import CLASSES, Aim, aim, denoiser, learnt, panel, triangle
 from lodestar.guidance import RULES, Rule, Wrapper, parse
+from lodestar.measure.scales import scaled
 from lodestar.oracle import Blurred
 from lodestar.samplers import sampler
 

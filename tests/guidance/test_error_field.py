@@ -16,11 +16,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from lodestar.measure.scales import scaled
 from lodestar.conditions import Label
 from lodestar.core import Noise
 from lodestar.figure.mixture import Denoiser, bound
 from lodestar.guidance import CFG, RULES, Rule, Wrapper, parse
+from lodestar.measure.scales import scaled
 from lodestar.oracle import WRONG, Blurred, GaussianMixture, Limited, Undertrained, sliced_w1
 from lodestar.process import Cosine, levels
 from lodestar.samplers import sampler

@@ -3,11 +3,13 @@
 from functools import cache
 
 import pytest
-from bowl import Bowl
 
+from bowl import Bowl
 from lodestar.errors import UsageError
 from lodestar.guidance import parse
-from lodestar.measure.candidates import Candidate, candidate
+from lodestar.measure.asked import Asked
+from lodestar.measure.bench import Bench
+from lodestar.measure.candidates import Candidate, candidate, candidates
 from lodestar.measure.comparison import (
     Entry,
     Objective,
@@ -21,6 +23,7 @@ from lodestar.measure.comparison import (
 from lodestar.measure.points import Points
 from lodestar.measure.scales import scale_of
 from lodestar.measure.setting import Setting
+from tiny import tiny
 
 FD = Objective("FD")
 
@@ -169,3 +172,13 @@ def test_a_comparison_that_was_killed_goes_on(tmp_path):
 def test_a_candidate_keeps_its_order():
     found, _ = entries([Candidate("two", ("cfg(3)", "cfg(2)"))], Setting(), 10, rows(2))
     assert [(s.guidance, s.steps) for s in found[0].settings] == [("cfg(3)", 5), ("cfg(2)", 5)]
+
+
+def test_all_rules_run_on_a_model_or_say_why_not():
+    bench = Bench(tiny(), None, None, Asked(("a red circle",), "given"))
+    found, out = entries(candidates(), Setting(sampler="ddim", grid="u"), 4, bench.rows)
+    assert {"none", "cfg", "apg", "interval", "pag", "rescale", "tsg"} <= {entry.name for entry in found}
+    assert "needs a network named 'weak'" in out["auto"]
+    assert "needs the head 'inner'" in out["internal"]
+    assert "gradient named 'clip'" in out["clip"]
+    assert {e.name: e.settings[0].steps for e in found[:2]} == {"none": 4, "cfg": 2}

@@ -1,8 +1,8 @@
 """What is apart in two settings."""
 
 import pytest
-from bowl import Bowl
 
+from bowl import Bowl
 from lodestar.measure.numbers import Number
 from lodestar.measure.paired import differences, verdict
 from lodestar.measure.setting import Setting

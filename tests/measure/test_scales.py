@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from lodestar.measure.scales import at_scale, family, scale_of, short
 from lodestar.errors import UsageError
 from lodestar.guidance import CFG, Interval, parse
+from lodestar.measure.scales import at_scale, family, scale_of, short
 
 
 def test_the_scale_is_that_of_the_innermost_rule():

@@ -4,13 +4,13 @@ import json
 from math import inf
 
 import pytest
-from bowl import Bowl
+from PIL import Image
 
+from bowl import Bowl
 from lodestar.errors import UsageError
 from lodestar.guidance import parse
 from lodestar.measure.points import Points
 from lodestar.measure.sweep import First, grid, interval, neutral, sweep
-from PIL import Image
 
 
 def keys(plan):

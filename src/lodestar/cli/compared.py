@@ -65,8 +65,13 @@ class Compared:
             for s in self.done
         ]
         yield "At equal evaluations", ([*names, *heads(self.metrics, self.seen), "ms/image"], rows)
-        apart = [[s.name, *(difference_cell(name, s.apart[name]) for name in self.metrics)] for s in self.done if s.apart]
-        yield "Apart from cfg, in pairs of the same seeds and prompts", (["rule", *heads(self.metrics, self.seen)], apart)
+        apart = [
+            [s.name, *(difference_cell(name, s.apart[name]) for name in self.metrics)] for s in self.done if s.apart
+        ]
+        yield (
+            "Apart from cfg, in pairs of the same seeds and prompts",
+            (["rule", *heads(self.metrics, self.seen)], apart),
+        )
         if self.left_out:
             yield "Left out", (["rule", "why"], sorted(self.left_out.items()))
 
@@ -77,8 +82,8 @@ class Compared:
     def _notes(self) -> Iterator[str]:
         tuned, count = self.protocol["tuned"], (len(self.done) - 1) * len(self.metrics)
         yield (
-            f"Each rule has the best of the strengths tried, for {tuned['for']}, on {tuned['samples']} samples of other "
-            f"seeds and prompts. Behind every number is half of its 95 % interval; of {count} verdicts at 95 % about "
+            f"Each rule has the best of the strengths tried, for {tuned['for']}, on {tuned['samples']} samples of "
+            f"other seeds and prompts. Behind every number is half of its 95 % interval; of {count} verdicts at 95 % about "
             f"{count / 20:.0f} would come out by chance if all rules were alike."
         )
         colours = {} if self.reference is None else self.reference.colours

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
 from ..measure.prompts import prompt_truth, readable
+from ..measure.scales import at_scale
 from ..model import Model
 from ..pictures import read_picture
 from ..result import Result
-from ..measure.scales import at_scale
 from .show import progress
 
 if TYPE_CHECKING:

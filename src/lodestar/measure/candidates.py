@@ -1,4 +1,4 @@
-"""Which rules are compared, and at which strengths each is tried: read off their fields, or as their papers use them."""
+"""Which rules are compared, and at which strengths each is tried: read off its fields, or as its paper uses it."""
 
 from __future__ import annotations
 
@@ -81,4 +81,4 @@ def _by_fields(cls: type[Rule]) -> list[Rule]:
         return [cls()] if strength is None else [cls(**{strength: value}) for value in STRENGTHS[strength]]
     if strength is None:
         return [cls(CFG(scale)) for scale in STRENGTHS["scale"]]
-    return [cls(CFG(scale), **{strength: value}) for scale, value in product(INNER, STRENGTHS[strength])]  # type: ignore[call-arg]
+    return [cls(CFG(scale), **{strength: value}) for scale, value in product(INNER, STRENGTHS[strength])]

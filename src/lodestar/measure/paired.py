@@ -16,7 +16,7 @@ def differences(a: Evaluation, b: Evaluation) -> dict[str, Number]:
 
 
 def verdict(metric: str, difference: Number) -> str:
-    """`better` or `worse`, of metrics with no good side `less` or `more`, where 0 is outside of the interval of enough splits."""
+    """`better` or `worse`, of metrics with no good side `less` or `more`; `undecided` where 0 is in the interval."""
     less, more = _SAID.get(about(metric).better, ("less", "more"))
     if len(difference.splits) < FEW:
         return UNDECIDED
