@@ -31,6 +31,7 @@ SCENES_32 = "scenes-32"  # the preset whose options are shown where none is name
 EMBEDDED = {"scenes": ScenesSource, "edits": EditsSource}  # the data that is in the package
 # What a preset is of where no data is named.
 OWN = {SCENES_32: "scenes", "edit-32": "edits", "classifier-scenes": "scenes", "clip-scenes": "scenes"}
+OWN["detector-scenes"] = "scenes"
 
 MEASURED = 32  # test prompts, as often as samples are drawn
 

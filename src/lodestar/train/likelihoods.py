@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..conditions import LabelSchema, Schema, TextSchema, Tokenizer
 from ..data import Source
@@ -76,7 +76,20 @@ CLIP_SCENES = LikelihoodPreset(
     measured={"seed": 0, "images": 400_000, "loss": 1.034, "accuracy": 0.719, "red_circles": (0.03, 0.91)},
 )
 
-PRESETS = {p.name: p for p in (CLASSIFIER_SCENES, CLASSIFIER_CIFAR10, CLIP_SCENES)}
+# A detector's numbers carry its name, FD-scenes: it is called as what it knows.
+DETECTOR_SCENES = LikelihoodPreset(
+    name="scenes",
+    command="lodestar train --preset detector-scenes --out runs/detector-scenes",
+    train=replace(CLASSIFIER_SCENES.train, images=120_000, seed=1),
+    network=ClassifierConfig(
+        ImageEncoderConfig(channels=(24, 48, 96), transformers=(0, 0, 1), patch=1, clean=True)
+    ),  # of no size that guidance is done with
+)
+
+PRESETS = {
+    **{p.name: p for p in (CLASSIFIER_SCENES, CLASSIFIER_CIFAR10, CLIP_SCENES)},
+    "detector-scenes": DETECTOR_SCENES,
+}
 TASKS: dict[type, type[Telling]] = {ClassifierConfig: Classifying, ClipConfig: Contrasting}
 
 
