@@ -15,6 +15,7 @@ from ..networks.classifier import ClassifierConfig
 from ..networks.clip import ClipConfig
 from ..networks.encoder import SIZES, ImageEncoderConfig
 from ..process import Density, Flow, Process, Uniform
+from .augment import Augment
 from .classifying import Classifying
 from .config import TrainConfig
 from .contrastive import Contrasting
@@ -38,6 +39,7 @@ class LikelihoodPreset:
     vocab: int = 512  # tokens at most, for text
     process: Process = field(default_factory=Flow)  # of the noise that it is shown; it guides models of any
     density: Density = field(default_factory=Uniform)
+    augment: Augment = field(default_factory=Augment)  # how the pictures are changed at random
     licence: str = "Apache-2.0"  # of the weights
     measured: Mapping[str, object] = field(default_factory=dict)  # what the command gave
 
@@ -98,6 +100,7 @@ def check(preset: LikelihoodPreset) -> None:
     if preset.train.optimizer not in OPTIMIZERS:
         raise unknown("optimizer", preset.train.optimizer, OPTIMIZERS)
     check_shape(preset.network, preset.resolution)
+    preset.augment.check(preset.resolution)
     TextSchema(preset.length)
     if isinstance(preset.network, ClipConfig) and preset.train.batch // preset.train.accumulate < 2:
         raise UsageError("CLIP learns by contrast: give it a batch of at least 2 for each part (accumulate)")
@@ -132,5 +135,6 @@ def new_likelihood(preset: LikelihoodPreset, schema: Schema, resolution: int) ->
 
 def task_of(preset: LikelihoodPreset, judge: Likelihood) -> Telling:
     """The task that a preset sets."""
-    showing = Showing(preset.process, preset.density, preset.network.image.clean, preset.train.seed)
+    config, clean = preset.train, preset.network.image.clean
+    showing = Showing(preset.process, preset.density, clean, config.seed, preset.augment)
     return TASKS[type(preset.network)](judge.network, showing)
