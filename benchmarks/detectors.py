@@ -4,10 +4,10 @@
     python -m benchmarks.detectors runs/detector-cifar10/model --data DATA --out src/lodestar/models/cifar10
 
 A row for each precision of the weights, and for scenes of half the detector's size, which it enlarges: the share of
-held-out pictures of which every answer is right, with its 95 % interval (Wilson); the share of answers that are; how far
-these are from as sure as they should be (expected calibration error: Guo et al. 2017, arXiv:1706.04599, eq. 3, of 15
-equal bins); bytes; pictures seen a second. Pictures of a data set are those of its test split. It is written in half
-precision, whose row becomes the card's.
+held-out pictures of which every answer is right, with its 95 % interval (Wilson); the share of answers that are; how
+far these are from as sure as they should be (expected calibration error: Guo et al. 2017, arXiv:1706.04599, eq. 3, of
+15 equal bins); bytes; pictures seen a second. Pictures of a data set are those of its test split. It is written in half
+precision, whose rows become the card's.
 """
 
 from __future__ import annotations

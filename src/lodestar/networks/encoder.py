@@ -7,7 +7,7 @@ pools (Radford et al. 2021, arXiv:2103.00020, sec. 2.4). What it reads is x / sq
 the level, which every process has alike: trained under one, it reads the noisy pictures of any.
 
 A `clean` one is deaf to the level and takes every picture for one without noise: for comparison, and for detectors.
-Where pictures are clean a `plain` one (plain.py) sees as much in less time.
+A `plain` one is convolutions alone: plain.py.
 """
 
 from __future__ import annotations
@@ -42,15 +42,11 @@ class ImageEncoderConfig:
             raise UsageError(f"channels and transformers must be one for each level, got {got}")
         if min(self.patch, self.blocks, self.in_channels, self.head, self.vector, *self.channels) < 1:
             raise UsageError("in_channels, channels, blocks, patch, head and vector must be at least 1")
-        if self.plain:
-            return self._check_plain()
-        for width, depth in zip(self.channels, (*self.transformers[:-1], 1), strict=True):  # the last one is pooled
-            if depth and width % self.head:
-                raise UsageError(f"{width} channels with attention do not divide into heads of {self.head}")
-
-    def _check_plain(self) -> None:
-        if not self.clean or any(self.transformers):
+        if self.plain and (not self.clean or any(self.transformers)):
             raise UsageError("a plain encoder is clean and has no transformers: give clean, and transformers of 0")
+        for width, depth in zip(self.channels, (*self.transformers[:-1], 1), strict=True):  # the last one is pooled
+            if not self.plain and depth and width % self.head:
+                raise UsageError(f"{width} channels with attention do not divide into heads of {self.head}")
 
     @property
     def multiple(self) -> int:

@@ -92,8 +92,15 @@ DETECTOR_CIFAR10 = LikelihoodPreset(
     name="cifar10",
     command="lodestar train --preset detector-cifar10 --data DATA --flip --out runs/detector-cifar10",
     train=TrainConfig(
-        images=600_000, batch=256, optimizer="muon", lr=5e-3, warmup=100, schedule="linear", ema_half_life=5_000, early=0
-    ),  # 36,000 images at 6e-3: 72.7 % right, at 2e-3 71.0 %
+        images=600_000,
+        batch=256,
+        optimizer="muon",
+        lr=5e-3,
+        warmup=100,
+        schedule="linear",
+        ema_half_life=5_000,
+        early=0,
+    ),
     network=ClassifierConfig(
         ImageEncoderConfig(channels=(24, 64, 160, 160), transformers=(0, 0, 0, 0), patch=1, clean=True, plain=True)
     ),
