@@ -86,6 +86,8 @@ DETECTOR_SCENES = LikelihoodPreset(
     network=ClassifierConfig(
         ImageEncoderConfig(channels=(24, 48, 96), transformers=(0, 0, 1), patch=1, clean=True)
     ),  # of no size that guidance is done with
+    # python -m benchmarks.detectors runs/detector-scenes/model; of scenes at 16 pixels 0.9821
+    measured={"seed": 1, "images": 120_000, "scenes": 10_000, "accuracy": 0.9911, "accuracy_95": (0.9891, 0.9928)},
 )
 
 DETECTOR_CIFAR10 = LikelihoodPreset(
