@@ -73,7 +73,8 @@ def held_out(judge: Likelihood, data: str | None, n: int) -> dict[str, Batch]:
 def measured(judge: Likelihood, held: Batch, batch: int) -> tuple[Tensor, Tensor, Tensor, float]:
     """Of every question [N, Q]: whether it is asked, whether its answer is right, how sure it is; and seconds."""
     asked = judge.network.encode(answered(held, judge.schema))  # type: ignore[operator]
-    detector, seconds, found = ClassifierDetector.of(judge), 0.0, []
+    detector, seconds = ClassifierDetector.of(judge), 0.0
+    found: list[Tensor] = []
     for images in held.images.split(batch):
         start = perf_counter()
         log_p = look(detector, images).log_p.values()
