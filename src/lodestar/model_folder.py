@@ -6,7 +6,7 @@ Reading it runs no code from it. Knows files, and nothing of what a model is.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -92,10 +92,19 @@ def fill(network: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
     network.load_state_dict({k: t.to(expected[k].dtype) for k, t in weights.items()})
 
 
-def find(name: Path | str) -> Path:
-    """The folder of a shipped model, or else this folder itself. Raises UsageError if it is neither."""
-    shipped = sorted(p.parent.name for p in SHIPPED.glob(f"*/{CONFIG}"))
-    if str(name) in shipped:
+def shipped(*kinds: str) -> list[str]:
+    """Names of the shipped models, or of those of these kinds."""
+    folders = sorted(path.parent for path in SHIPPED.glob(f"*/{CONFIG}"))
+    return [folder.name for folder in folders if not kinds or read_config(folder)["kind"] in kinds]
+
+
+def find(name: Path | str, what: str = "model", names: Iterable[str] | None = None) -> Path:
+    """The folder of a shipped model, or else this folder itself.
+
+    Raises UsageError if it is neither, for a bare name with those that there are: `names`, or else all shipped ones.
+    """
+    there = shipped()
+    if str(name) in there:
         return SHIPPED / str(name)
     path = Path(name)
     if (path / CONFIG).is_file():
@@ -105,7 +114,7 @@ def find(name: Path | str) -> Path:
         raise UsageError(f"folder '{path}' has no {CONFIG}, so it is no model: {mend}")
     if path.exists() or str(name) != path.name:
         raise UsageError(f"there is no model folder at '{name}': give the folder that holds {CONFIG}")
-    raise UsageError(f"{unknown('model', str(name), shipped)} (or give the folder of one)")
+    raise UsageError(f"{unknown(what, str(name), there if names is None else names)} (or give the folder of one)")
 
 
 def _tokenizer(path: Path, digest: object) -> str:

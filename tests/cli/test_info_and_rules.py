@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from judges import classifier
 from lodestar.cli import main
 from lodestar.cli.info import lines
@@ -28,6 +30,14 @@ def test_info_tells_what_a_classifier_tells_apart(tmp_path, capsys):
     known = json.loads((tmp_path / "info.json").read_text())["model"]
     assert (known["kind"], known["tells"]) == ("classifier", {"class": ["cat", "dog", "owl"]})
     assert "cat, dog, owl" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["scenes"])
+def test_info_tells_what_a_shipped_detector_was_measured_at(name, capsys):
+    assert main(["info", name]) == 0
+    out = capsys.readouterr().out
+    assert "accuracy_95" in out
+    assert f"lodestar train --preset detector-{name}" in out
 
 
 def test_info_shows_a_table_a_row_a_line():

@@ -8,6 +8,7 @@ import torch
 from pages import blocks, dead_links, sections, text
 
 from judges import classifier
+from lodestar import model_folder
 from lodestar.data.scenes.answers import SCHEMA
 from lodestar.measure import metrics
 
@@ -23,8 +24,8 @@ def run(code, names):
 @pytest.fixture(name="seen")
 def _seen(tmp_path, monkeypatch, capsys):
     """What the first blocks leave behind, with a classifier of random weights."""
-    monkeypatch.chdir(tmp_path)
-    classifier(SCHEMA, name="scenes").save("runs/scenes/model")
+    monkeypatch.setattr(model_folder, "SHIPPED", tmp_path)
+    classifier(SCHEMA, name="scenes").save(tmp_path / "scenes")
     g = torch.Generator().manual_seed(0)
     real, drawn = (torch.randint(0, 256, (1000, 3, 8, 8), generator=g).to(torch.uint8) for _ in range(2))
     names = {"real_pictures": real, "pictures": drawn}

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from ..conditions import Condition, Joint, Label, LabelSchema, Schema, singles
 from ..core import Level
 from ..errors import UsageError
-from .encoder import ImageEncoder, ImageEncoderConfig, Reads
+from .encoder import ImageEncoderConfig, Reads, encoder
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Classifier(nn.Module):
             raise UsageError("a classifier tells classes apart: give it a label schema, or a joint one of labels alone")
         self.config, self.schema = config, schema
         self.classes = [len(question.classes) for question in questions]
-        self.image = ImageEncoder(config.image)
+        self.image = encoder(config.image)
         self.register_buffer("words", torch.block_diag(*(_words(q.classes) for q in questions)), persistent=False)
         self.head = nn.Linear(self.image.features, self.words.shape[1])
         nn.init.zeros_(self.head.weight)

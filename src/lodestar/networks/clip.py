@@ -18,7 +18,7 @@ from torch.nn.functional import normalize
 from ..conditions import Condition, Schema, Text, TextSchema
 from ..core import Level
 from ..errors import UsageError
-from .encoder import ImageEncoder, ImageEncoderConfig, Reads
+from .encoder import ImageEncoderConfig, Reads, encoder
 from .tower import TextTower, TowerConfig
 
 START, MOST = 1 / 0.07, 100.0  # of the scale, the paper's (sec. 2.5)
@@ -43,7 +43,7 @@ class Clip(nn.Module):
         if not isinstance(schema, TextSchema):
             raise UsageError("CLIP compares pictures with texts: give it a text schema")
         self.config, self.schema = config, schema
-        self.image = ImageEncoder(config.image)
+        self.image = encoder(config.image)
         self.tower = TextTower(config.tower, schema.vocab, schema.length)
         self.head = nn.ModuleList(nn.Linear(d, config.features, False) for d in (self.image.features, config.tower.dim))
         self.logit_scale = nn.Parameter(torch.tensor(math.log(START)))

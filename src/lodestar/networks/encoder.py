@@ -6,7 +6,8 @@ Residual blocks and transformers as in the U-Net, then attention from the mean o
 pools (Radford et al. 2021, arXiv:2103.00020, sec. 2.4). What it reads is x / sqrt(alpha^2 + sigma^2) and the angle of
 the level, which every process has alike: trained under one, it reads the noisy pictures of any.
 
-A `clean` one is deaf to the level and takes every picture for one without noise: for comparison.
+A `clean` one is deaf to the level and takes every picture for one without noise: for comparison, and for detectors.
+A `plain` one is convolutions alone: plain.py.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 from ..core import Level, per_sample
 from ..errors import UsageError
 from .layers import Attention, LevelEmbedding, Norm, ResBlock, SpatialTransformer
+from .plain import PlainEncoder
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class ImageEncoderConfig:
     head: int = 32  # channels an attention head
     vector: int = 128  # width of the modulation vector
     clean: bool = False  # trained on pictures without noise, and told of none
+    plain: bool = False  # convolutions alone, the first level one and each other one more than `blocks`; clean only
 
     def __post_init__(self) -> None:
         if len(self.channels) != len(self.transformers) or not self.channels:
@@ -39,14 +42,23 @@ class ImageEncoderConfig:
             raise UsageError(f"channels and transformers must be one for each level, got {got}")
         if min(self.patch, self.blocks, self.in_channels, self.head, self.vector, *self.channels) < 1:
             raise UsageError("in_channels, channels, blocks, patch, head and vector must be at least 1")
+        if self.plain and (not self.clean or any(self.transformers)):
+            raise UsageError("a plain encoder is clean and has no transformers: give clean, and transformers of 0")
         for width, depth in zip(self.channels, (*self.transformers[:-1], 1), strict=True):  # the last one is pooled
-            if depth and width % self.head:
+            if not self.plain and depth and width % self.head:
                 raise UsageError(f"{width} channels with attention do not divide into heads of {self.head}")
 
     @property
     def multiple(self) -> int:
         """The side of an image must be a multiple of this."""
         return self.patch * 2 ** (len(self.channels) - 1)
+
+    def read(self, x: Tensor, level: Level) -> Tensor:
+        """What the first layer is given of x [B, C, H, W]: [B, C p p, H/p, W/p], of unit variance at every level."""
+        if x.shape[-1] % self.multiple or x.shape[-2] % self.multiple:
+            needs = f"sides that are a multiple of {self.multiple}"
+            raise UsageError(f"this network needs {needs}, got {list(x.shape)}")
+        return F.pixel_unshuffle(x / per_sample(torch.hypot(level.alpha, level.sigma), x), self.patch)
 
 
 class Reads:
@@ -96,17 +108,18 @@ class ImageEncoder(nn.Module):
         return self.config.channels[-1]
 
     def forward(self, x: Tensor, level: Level) -> Tensor:
-        if x.shape[-1] % self.config.multiple or x.shape[-2] % self.config.multiple:
-            needs = f"sides that are a multiple of {self.config.multiple}"
-            raise UsageError(f"this network needs {needs}, got {list(x.shape)}")
         vector = self.nothing if self.level is None else self.level(level)  # [B or 1, V]
-        x = x / per_sample(torch.hypot(level.alpha, level.sigma), x)
-        h = self.stem(F.pixel_unshuffle(x, self.config.patch))  # [B, C0, H/p, W/p]
+        h = self.stem(self.config.read(x, level))  # [B, C0, H/p, W/p]
         for shrink, stage in zip(self.shrink, self.down, strict=True):
             h = stage(shrink(h), vector)  # [B, Ci, H/2^i, W/2^i]
         pixels = F.silu(self.norm(h)).flatten(2).transpose(1, 2)  # [B, HW, D]
         mean = pixels.mean(1, keepdim=True)
         return (mean + self.pool(mean, pixels))[:, 0]
+
+
+def encoder(config: ImageEncoderConfig) -> ImageEncoder | PlainEncoder:
+    """The one that a configuration is of."""
+    return PlainEncoder(config) if config.plain else ImageEncoder(config)
 
 
 class _Stage(nn.Module):

@@ -1,6 +1,8 @@
 """Tasks of networks that tell pictures apart: what they are shown, pictures at drawn noise levels, or clean ones.
 
 u ~ density,  eps ~ N(0, I),  x = alpha x0 + sigma eps        functions of (seed, step, place in the batch)
+
+x0 is the picture, or what augment.py makes of it.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from ..core import Level, generator
 from ..data import Batch
 from ..pictures import from_uint8
 from ..process import Density, Process, Uniform
+from .augment import Augment
 from .task import ACCURACY, NOISE
 
 _DRAWS = 0x73686F77  # keeps these draws apart from all others of the same seed
@@ -24,22 +27,28 @@ _DRAWS = 0x73686F77  # keeps these draws apart from all others of the same seed
 
 @dataclass(frozen=True)
 class Showing:
-    """Which levels, how often. clean: no noise at all, whatever the process."""
+    """Which levels, how often, and of which pictures. clean: no noise at all, whatever the process."""
 
     process: Process
     density: Density = field(default_factory=Uniform)
     clean: bool = False
     seed: int = 0
+    augment: Augment = field(default_factory=Augment)
 
     def __call__(self, images: Tensor, step: int, first: int, device: torch.device) -> tuple[Tensor, Level]:
         """x [B, C, H, W] and its levels [B], of images uint8 whose first is at place `first` in the step's batch."""
         chances = [generator(self.seed, _DRAWS, step, first + i) for i in range(len(images))]
-        level = self._level(torch.cat([self.density.sample(1, self.process, g) for g in chances]))
+        images = self.augment(images, chances)
+        if self.clean:
+            return noisy(images, torch.zeros(images.shape), clean(len(images)), device)
+        level = self.process.level(torch.cat([self.density.sample(1, self.process, g) for g in chances]))
         return noisy(images, torch.stack([torch.randn(images.shape[1:], generator=g) for g in chances]), level, device)
 
-    def _level(self, u: Tensor) -> Level:
-        one, zero = torch.ones_like(u), torch.zeros_like(u)
-        return Level(one, zero, zero, zero) if self.clean else self.process.level(u)
+
+def clean(n: int) -> Level:
+    """The level [n] of pictures without noise."""
+    one, zero = torch.ones(n, dtype=torch.float64), torch.zeros(n, dtype=torch.float64)
+    return Level(one, zero, zero, zero)
 
 
 def noisy(images: Tensor, eps: Tensor, level: Level, device: torch.device) -> tuple[Tensor, Level]:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import torch
 
 from ...errors import UsageError
+from ...model_folder import find, shipped
 from . import clip, dinov2
 from .classifier import ClassifierDetector
 from .clip import Clip
@@ -33,7 +34,7 @@ def detector(text: str, device: torch.device | str = "cpu") -> Detector:
     """The detector that is called so. Raises UsageError where there is none, and where its weights are not given."""
     name, _, source = text.partition(":")
     if name not in STANDARD:
-        return ClassifierDetector.load(text, device)
+        return ClassifierDetector.load(find(text, "detector", (*shipped("classifier"), *STANDARD)), device)
     what, load = STANDARD[name]
     if not source:
         raise UsageError(f"'{name}' needs its weights: give {name}:{what}, or {name}:{HUB} to download them")
