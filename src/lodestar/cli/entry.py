@@ -139,7 +139,7 @@ def comment(cls: type, name: str) -> str:
 def needs(rule: Rule) -> list[str]:
     """What a model, and whoever samples, has to give besides the prediction under the condition."""
     asks = asks_of(rule, levels(Cosine(), 8))
-    return list(dict.fromkeys(line for ask in asks if ask.rows is None or ask.rows.any() for line in _needs(ask)))
+    return list(dict.fromkeys(line for ask in asks if ask.wanted for line in _needs(ask)))
 
 
 def _needs(ask: Ask) -> Iterator[str]:

@@ -54,6 +54,7 @@ class Ask:
     head: str = "main"  # the output of this name, of a network that has several
     grad: bool = field(default=False, compare=False)  # x0 can be pulled back to x: `View.pull`
     gradient: str | None = None  # not a prediction but the gradient of the function of this name: `View.gradient`
+    down: bool = False  # which is a loss, and gone down; else a log density, and gone up
     ranges: ClassVar = {"level": (1e-6, 1e12)}
 
     def __post_init__(self) -> None:
@@ -63,6 +64,11 @@ class Ask:
             object.__setattr__(self, "drop", frozenset(self.drop))
         if not isinstance(self.level, float) or self.level != 1:  # asks are made often, and seldom with a level
             settle(self, "level")
+
+    @property
+    def wanted(self) -> bool:
+        """Whether it is asked of any sample."""
+        return self.rows is None or bool(self.rows.any())
 
 
 Asks: TypeAlias = Mapping[str, Ask]
