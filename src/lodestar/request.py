@@ -192,7 +192,7 @@ def settled(
         for name in dict.fromkeys([*(a.replace for a in asks if a.replace), *others]):
             _check_named(rule, name, name in others, [a for a in asks if a.replace == name])
         _check_nets(rule, asks, nets)
-        check_gradients(asks, gradients)
+        _check_gradients(rule, asks, gradients)
         for name, net in {**nets, "main": model}.items():
             _check_heads(rule, net, [a for a in asks if a.net == name])
         return rule
@@ -273,6 +273,16 @@ def _check_nets(rule: Rule, asks: Sequence[Ask], nets: Mapping[str, object]) -> 
         if not any(a.net == name for a in asks):
             mend = "use a rule that does, such as auto(2) for 'weak'"
             raise UsageError(f"guidance {rule} reads the network named '{name}' at no step: {mend}")
+
+
+def _check_gradients(rule: Rule, asks: Sequence[Ask], gradients: Mapping[str, Callable[..., Tensor]]) -> None:
+    """Refuse a function that is missing, one that leads the wrong way, and one that is never asked."""
+    check_gradients(asks, gradients)
+    for name in gradients:
+        if not any(a.gradient == name for a in asks):
+            such = f"{name}(cfg(1), 2)" if name in ("classifier", "clip") else f"energy(cfg(1), '{name}')"
+            mend = f"use a rule that does, such as {such}"
+            raise UsageError(f"guidance {rule} reads the gradient named '{name}' at no step: {mend}")
 
 
 def _check_heads(rule: Rule, net: object, asks: Sequence[Ask]) -> None:
