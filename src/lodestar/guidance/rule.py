@@ -8,7 +8,8 @@
 
 A rule is a frozen dataclass in one file of `rules/`: it is discovered, parsed, printed and held to the laws in
 tests/laws/test_rules.py. For those it may have two class attributes: `neutral`, the field values that mean no guidance,
-and `exempt`, the laws that do not apply to it, each with the reason. What a network has to offer for a `hook` or a
+and `exempt`, the laws that do not apply to it, each with the reason; `example` has what `lodestar rules NAME` is to
+show in place of defaults that the shipped models have not. What a network has to offer for a `hook` or a
 `head` is in network.py.
 
 A rule that asks at another `level` sees the sampler's own x there, as in time-step guidance (Sadat et al. 2024,
