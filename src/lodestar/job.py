@@ -181,7 +181,7 @@ def planned(model: Samples, prompts: Prompts, asked_for: Options) -> Job:
     }
     function = find_sampler(chosen) if isinstance(chosen, str) else chosen
     rule = spread(rule, owner)
-    _check_weights(function, rule, o.n)
+    check_weights(function, rule, o.n)
     return Job(model, told, condition, others, rule, owner, seeds, function, visited, begins, recipe)
 
 
@@ -190,7 +190,7 @@ def _told_of(gradients: Mapping[str, Any], model: Samples, some: bool) -> Mappin
     return {k: g.of_prompts(model.schema, some) if hasattr(g, "of_prompts") else g for k, g in gradients.items()}
 
 
-def _check_weights(function: Sampler, rule: Rule, n: int) -> None:
+def check_weights(function: Sampler, rule: Rule, n: int) -> None:
     """Raise UsageError unless a sampler that weighs has a rule that says how, and groups that are alike; n a prompt."""
     weighs = isinstance(function, Stepwise) and "group" in own_keywords(function)
     weighted = getattr(rule, "weighs", False)
