@@ -15,11 +15,13 @@ prompt. Classifiers that are not in the folder yet are trained there first, seve
 
 from __future__ import annotations
 
+import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
+from shlex import join
 from typing import Any
 
 import torch
@@ -219,12 +221,15 @@ def told(name: str, judge: Likelihood, held: int) -> dict[str, str]:
     return {"classifier": name, "parameters": f"{parameters:,}", **seen, "true scenes, all right": f"{right:.1%}"}
 
 
-def lines(found: Sequence[Row], judges: Sequence[Mapping[str, str]], study: Study) -> Iterator[str]:
-    """The page."""
+def lines(
+    found: Sequence[Row], judges: Sequence[Mapping[str, str]], study: Study, args: Sequence[str]
+) -> Iterator[str]:
+    """The page; args are those of the command that made it."""
     yield "# Classifier guidance: is the gain real?\n"
     if study == QUICK:
         yield "**Not a result: a quick run, which shows that the study works; its numbers mean nothing.**\n"
-    yield f"Made by `python -m benchmarks.classifiers` on {', '.join(f'{k} {v}' for k, v in machine().items() if v)}.\n"
+    command, where = join(["python", "-m", "benchmarks.classifiers", *args]), machine()
+    yield f"Made by `{command}` on {', '.join(f'{k} {v}' for k, v in where.items() if v)}.\n"
     yield f"{study.prompts} prompts from either base, {study.n} pictures of each, the same seeds in every row.\n"
     yield from markdown(list(judges[0]), [list(judge.values()) for judge in judges], 1)
     yield "\n## Each classifier at its best strength\n"
@@ -265,7 +270,7 @@ def main(args: Sequence[str] | None = None) -> None:
             trained(chosen, folder)
         return
     found, judges = study_of(load(asked.model), folder, study)
-    text = "\n".join(lines(found, judges, study)) + "\n"
+    text = "\n".join(lines(found, judges, study, sys.argv[1:] if args is None else args)) + "\n"
     out.mkdir(parents=True, exist_ok=True)
     (out / "classifiers.md").write_text(text, "utf-8")
     figure(found, out / "classifiers.png")

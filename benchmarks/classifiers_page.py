@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -86,13 +86,17 @@ def figure(found: Sequence[Row], path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    drawn = Figure(figsize=(13, 7.5), dpi=110, layout="constrained")
+    drawn = Figure(figsize=(13, 9), dpi=110, layout="constrained")
     panels = drawn.subplots(len(BASES), 3, squeeze=False)
+    sizes = list(dict.fromkeys(row.size for row in found if row.size))
     for line, base in zip(panels, BASES, strict=True):
         for panel, kind in zip(line, (AWARE, CLEAN), strict=False):
-            _strengths(panel, [row for row in found if (row.base, row.kind) == (base, kind)])
+            _strengths(panel, [row for row in found if (row.base, row.kind) == (base, kind)], sizes)
             panel.set_title(f"{kind}, from the {base}")
-        _tradeoff(line[2], found, base)
+        _tradeoff(line[2], [row for row in found if row.base == base], sizes)
+        line[2].set_title(f"what it costs, from the {base}")
+    _legend(drawn, panels[:, :2].flat, "outside lower left", len(sizes))
+    _legend(drawn, panels[:, 2], "outside lower right", 3)
     FigureCanvasAgg(drawn).print_png(path)
 
 
@@ -101,24 +105,35 @@ _READ: Mapping[str, tuple[str, Callable[[Row], float]]] = {
     "detector": (":", lambda row: row.detector),
     "own": ("--", lambda row: row.own or 0.0),
 }
+_MARKS = {TRUE: "P", ALONE: "*", CFG: "^-", AWARE: "o-", CLEAN: "x:", THROUGH: "s--"}  # and cfg in a time
 
 
-def _strengths(panel: Any, several: Sequence[Row]) -> None:
-    for i, size in enumerate(dict.fromkeys(row.size for row in several)):
+def _strengths(panel: Any, several: Sequence[Row], sizes: Sequence[str]) -> None:
+    for size in sizes:
         same = sorted((row for row in several if row.size == size), key=lambda row: row.strength)
         for name, (style, read) in _READ.items():
-            shares = [read(row) for row in same]
-            panel.plot([row.strength for row in same], shares, style, color=f"C{i}", label=f"{size}, {name}")
+            shares, colour = [read(row) for row in same], f"C{sizes.index(size)}"
+            panel.plot([row.strength for row in same], shares, style, color=colour, label=f"{size}, {name}")
+    strengths = sorted({row.strength for row in several})
     panel.set(xlabel="strength", ylabel="share accepted", ylim=(-0.02, 1.02), xscale="log")
-    panel.legend(fontsize=7)
+    panel.set_xticks(strengths, [f"{strength:g}" for strength in strengths])
+    panel.minorticks_off()
 
 
-def _tradeoff(panel: Any, found: Sequence[Row], base: str) -> None:
+def _tradeoff(panel: Any, several: Sequence[Row], sizes: Sequence[str]) -> None:
     curves: dict[str, list[Row]] = {}
-    for row in found:
-        if row.base == base:
-            curves.setdefault(f"{row.kind} {row.size}".strip(), []).append(row)
-    for name, several in curves.items():
-        panel.plot([row.diversity for row in several], [row.reader for row in several], ".-", label=name, linewidth=1)
-    panel.set(title=f"what it costs, from the {base}", xlabel="diversity within a prompt", ylabel="reader accepts")
-    panel.legend(fontsize=6)
+    for row in several:
+        curves.setdefault(f"{row.kind}, {row.size}".strip(", "), []).append(row)
+    for name, same in curves.items():
+        mark = _MARKS.get(same[0].kind, "v-.")
+        colour = next((f"C{i}" for i, size in enumerate(sizes) if name.endswith(size)), "black")
+        where = [row.diversity for row in same], [row.reader for row in same]
+        panel.plot(*where, mark, color=colour, label=name, linewidth=1, markersize=5)
+    panel.set(xlabel="diversity within a prompt", ylabel="reader accepts", ylim=(-0.02, 1.02))
+
+
+def _legend(drawn: Any, panels: Iterable[Any], where: str, columns: int) -> None:
+    """One legend for all these panels, each name once."""
+    told = [panel.get_legend_handles_labels() for panel in panels]
+    named = {name: line for lines, names in told for line, name in zip(lines, names, strict=True)}
+    drawn.legend(named.values(), named, loc=where, ncols=columns, fontsize=8)

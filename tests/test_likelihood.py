@@ -179,7 +179,7 @@ def test_minus_it_is_a_loss_of_clean_pictures():
 )
 def test_energy_does_not_go_down_a_likelihood_away_from_what_is_asked(given, rule):
     for strength in (2, 0):
-        with pytest.raises(UsageError, match=r"energy goes down .*'it', and so away from .*gradients.minus"):
+        with pytest.raises(UsageError, match=r"goes down .*'it', and so away from .*gradients.minus"):
             tiny(LABEL).sample("cat", guidance=rule.format(strength), gradients={"it": given})
 
 

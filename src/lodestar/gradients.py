@@ -115,6 +115,7 @@ def similarity(
         features = normalize(image(x, level), dim=-1)
         return scale * features @ direction.to(features)
 
+    similarity.log_density = True  # type: ignore[attr-defined]  # which goes up: no loss for the rule energy
     return similarity
 
 

@@ -7,7 +7,7 @@ network: `model` is anything that fits the protocol `Samples`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias, TypedDict
 
 import torch
@@ -18,7 +18,6 @@ from .core import Denoise, Level, Noise, Prediction, Step
 from .errors import UsageError
 from .guidance import Guided, Network, Predict, Rule, Tally, guide, take
 from .guidance.fields import lengths, values
-from .guidance.rules.others.energy import Energy
 from .pictures import to_uint8
 from .process import levels
 from .request import Guidance, Prompts, Samples, Seed, beside, conditions, listed, seeds_of, settled, spread, whole
@@ -162,8 +161,7 @@ def planned(model: Samples, prompts: Prompts, asked_for: Options) -> Job:
     visited = levels(model.process, steps, grid)[-1 - begins.steps(steps) :]
     some = any(prompt is not None for prompts in (asked, *prompted.values()) for prompt in prompts)
     others = Others(named=named, nets=o.nets or {}, gradients=_told_of(o.gradients or {}, model, some))
-    rule = settled(model, asked, o.guidance, prompted, visited, others["nets"])
-    _check_losses(rule, others["gradients"])
+    rule = settled(model, asked, o.guidance, prompted, visited, others["nets"], others["gradients"])
     chosen = model.defaults.sampler if o.sampler is None else o.sampler
     told = [_told(prompt) for prompt in asked]
     recipe = {
@@ -183,7 +181,7 @@ def planned(model: Samples, prompts: Prompts, asked_for: Options) -> Job:
     }
     function = find_sampler(chosen) if isinstance(chosen, str) else chosen
     rule = spread(rule, owner)
-    _check_weights(function, rule, o.n)
+    check_weights(function, rule, o.n)
     return Job(model, told, condition, others, rule, owner, seeds, function, visited, begins, recipe)
 
 
@@ -192,16 +190,7 @@ def _told_of(gradients: Mapping[str, Any], model: Samples, some: bool) -> Mappin
     return {k: g.of_prompts(model.schema, some) if hasattr(g, "of_prompts") else g for k, g in gradients.items()}
 
 
-def _check_losses(rule: object, gradients: Mapping[str, Any]) -> None:
-    """Raise UsageError where a rule goes down what says of itself that it is a log density."""
-    if isinstance(rule, Energy) and getattr(gradients.get(rule.loss), "log_density", False):
-        what = f"energy goes down the log density '{rule.loss}', and so away from what is asked"
-        raise UsageError(f"{what}: take the rule classifier or clip, or lodestar.gradients.minus of it")
-    for inner in fields(rule) if is_dataclass(rule) else ():
-        _check_losses(getattr(rule, inner.name), gradients)
-
-
-def _check_weights(function: Sampler, rule: Rule, n: int) -> None:
+def check_weights(function: Sampler, rule: Rule, n: int) -> None:
     """Raise UsageError unless a sampler that weighs has a rule that says how, and groups that are alike; n a prompt."""
     weighs = isinstance(function, Stepwise) and "group" in own_keywords(function)
     weighted = getattr(rule, "weighs", False)

@@ -47,6 +47,7 @@ class Likelihood:
     name: str = "likelihood"
     card: Mapping[str, Any] = field(default_factory=dict)  # `recipe`, `measured` and `licence`
     folder: Path | None = None  # where it was loaded from
+    log_density: ClassVar = True  # which goes up: no loss for the rule energy
 
     @classmethod
     def load(cls, folder: Path | str, device: torch.device | str = "cpu") -> Likelihood:
@@ -119,7 +120,7 @@ class Prompted:
 
     judge: Likelihood
     schema: Schema  # of that model
-    log_density: ClassVar = True  # which goes up: no loss for the rule energy
+    log_density: ClassVar = True
 
     @property
     def name(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Protocol, TypeAlias, cast
 
@@ -14,6 +14,7 @@ from .conditions import Condition, Joint, JointSchema, PartSchema, Schema, TextS
 from .core import Level, Prediction
 from .errors import UsageError
 from .guidance import CFG, Ask, Negative, Number, Rule, parse, take
+from .guidance.evaluation import check_gradients
 from .guidance.fields import lengths
 from .guidance.rule import asks_of
 from .process import Process, levels
@@ -174,8 +175,9 @@ def settled(
     others: Mapping[str, Sequence[Value]],
     grid: Sequence[Level],
     nets: Mapping[str, object],
+    gradients: Mapping[str, Callable[..., Tensor]],
 ) -> Rule:
-    """The rule to sample by, which this model can follow, with these other prompts and networks."""
+    """The rule to sample by, which this model can follow, with these other prompts, networks and gradients."""
     rule = ruled(guidance, model.defaults, next(iter(others.get("negative", ())), None))
     bare = all(p is None for values in (asked, *others.values()) for p in values)
     asks = asks_of(rule, grid)
@@ -190,6 +192,7 @@ def settled(
         for name in dict.fromkeys([*(a.replace for a in asks if a.replace), *others]):
             _check_named(rule, name, name in others, [a for a in asks if a.replace == name])
         _check_nets(rule, asks, nets)
+        _check_gradients(rule, asks, gradients)
         for name, net in {**nets, "main": model}.items():
             _check_heads(rule, net, [a for a in asks if a.net == name])
         return rule
@@ -234,7 +237,7 @@ def _away(rule: Rule) -> Rule:
 
 def _guides(asks: Sequence[Ask]) -> bool:
     """Whether anything but the conditional is asked of any sample at any step."""
-    return any((a.drop or a.replace) and _wanted(a) for a in asks)
+    return any((a.drop or a.replace) and a.wanted for a in asks)
 
 
 def _guides_anyway(asks: Sequence[Ask]) -> bool:
@@ -262,7 +265,7 @@ def _check_nets(rule: Rule, asks: Sequence[Ask], nets: Mapping[str, object]) -> 
     """Refuse a network that is missing, one that is never asked, and one that would stand for the model itself."""
     if "main" in nets:
         raise UsageError("no network is named 'main': that is the model's own")
-    for name in dict.fromkeys(a.net for a in asks if a.net != "main" and _wanted(a)):
+    for name in dict.fromkeys(a.net for a in asks if a.net != "main" and a.wanted):
         if name not in nets:
             mend = f"give one (--net {name}=FOLDER, nets={{{name!r}: ...}})"
             raise UsageError(f"guidance {rule} needs a network named '{name}': {mend}")
@@ -272,18 +275,23 @@ def _check_nets(rule: Rule, asks: Sequence[Ask], nets: Mapping[str, object]) -> 
             raise UsageError(f"guidance {rule} reads the network named '{name}' at no step: {mend}")
 
 
+def _check_gradients(rule: Rule, asks: Sequence[Ask], gradients: Mapping[str, Callable[..., Tensor]]) -> None:
+    """Refuse a function that is missing, one that leads the wrong way, and one that is never asked."""
+    check_gradients(asks, gradients)
+    for name in gradients:
+        if not any(a.gradient == name for a in asks):
+            such = f"{name}(cfg(1), 2)" if name in ("classifier", "clip") else f"energy(cfg(1), '{name}')"
+            mend = f"use a rule that does, such as {such}"
+            raise UsageError(f"guidance {rule} reads the gradient named '{name}' at no step: {mend}")
+
+
 def _check_heads(rule: Rule, net: object, asks: Sequence[Ask]) -> None:
     """Refuse what needs a head that a model has not; what other networks have shows when they are called."""
     heads = getattr(net, "heads", None)
-    missing = [a.head for a in asks if heads is not None and a.head not in heads and _wanted(a)]
+    missing = [a.head for a in asks if heads is not None and a.head not in heads and a.wanted]
     if missing:
         why = f"guidance {rule} needs the head '{missing[0]}', which model '{getattr(net, 'name', net)}' has not"
         raise UsageError(f"{why}: train one with it (--network.inner 1)")
-
-
-def _wanted(ask: Ask) -> bool:
-    """Whether it is asked of any sample."""
-    return ask.rows is None or bool(ask.rows.any())
 
 
 def _check_net(name: str, net: Samples, model: Samples) -> None:

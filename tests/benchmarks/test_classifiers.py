@@ -97,9 +97,9 @@ def test_every_side_is_there_and_its_cost(found):
 def test_what_it_writes(found, tmp_path):
     pytest.importorskip("matplotlib")
     rows, judges, few, _ = found
-    text = "\n".join(study.lines(rows, judges, few))
+    text = "\n".join(study.lines(rows, judges, few, ["--n", "2", "--classifiers", "a folder"]))
     assert text.count("| conditional | noise-aware | small | 2 |") == 2  # the answer, and among all rows
-    assert "benchmarks.classifiers" in text
+    assert "Made by `python -m benchmarks.classifiers --n 2 --classifiers 'a folder'` on " in text
     study.figure(rows, tmp_path / "f.png")
     assert Image.open(tmp_path / "f.png").width > 1000
 

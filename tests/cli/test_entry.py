@@ -5,8 +5,10 @@ import re
 
 import pytest
 
+import lodestar
 from lodestar.cli import main
 from lodestar.cli.entry import comment, labelled, needs, sentence, takes
+from lodestar.errors import UsageError
 from lodestar.guidance import CFG, RULES, Wrapper, parse
 from lodestar.guidance.fields import values
 
@@ -53,6 +55,14 @@ def test_an_entry_has_the_paper_the_equation_and_what_it_costs(told):
     }  # fmt: skip
     assert found["example"] == "rescale(cfg(4), phi=0.7)"
     assert out.startswith("rescale(inner, phi=0.7)\n")
+
+
+def test_an_example_asks_for_layers_that_the_shipped_model_has(told):
+    rule, model = parse(told("slg")[1]["example"]), lodestar.load("scenes-32")
+    for hook in rule.hooks():
+        assert model.hooked(hook)
+    with pytest.raises(UsageError):
+        model.hooked("skip(7)")
 
 
 def test_a_neutral_value_is_told_as_it_is_typed(told):

@@ -178,3 +178,8 @@ def test_denoisers_by_their_text():
         denoiser("exact(1)", mixture)
     several = GaussianMixture.random(2, 2, torch.Generator().manual_seed(0))
     assert isinstance(denoiser("limited(1)", several), Limited)
+
+
+def test_weights_that_no_sampler_takes_are_refused_as_sample_refuses_them(capsys):
+    refused(capsys, "mixture", "--guidance", "tilt(2)")
+    assert figure("mixture", "--guidance", "tilt", "--scales", "2", "--samplers", "particles(group=20)") == 0

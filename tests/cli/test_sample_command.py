@@ -125,9 +125,11 @@ def test_several_gradients_have_a_name_each(sample, judges):
     assert results()["runs"][0]["gradients"] == 2 * 2 * 3
 
 
-def test_a_gradient_that_nothing_asks_for_is_said(sample, judges, capsys):
-    assert sample("a green star", "--gradient", "classifier=judge") == 0
-    assert "lodestar: warning: guidance cfg(1) asks for no gradient" in capsys.readouterr().err
+def test_a_gradient_may_be_of_no_strength(sample, judges, capsys):
+    asked = ("--guidance", "classifier(cfg(1), strength=0)", "--gradient", "classifier=judge")
+    assert sample("a green star", *asked, "--json", "out.json") == 0
+    assert "gradients" not in results()["runs"][0]
+    assert "lodestar: " not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -140,6 +142,11 @@ def test_a_gradient_that_nothing_asks_for_is_said(sample, judges, capsys):
         (["--gradient", "classifier=scenes-32"], "a gradient is of one that tells them apart"),
         (["--towards", "a red circle"], "--towards is for what pulls: give --gradient"),
         (["--gradient", "clip=clip", "--away", "a red circle"], "--away says what --towards is to be more likely than"),
+        (["--gradient", "classifier=judge"], "guidance cfg(1) reads the gradient named 'classifier' at no step: use"),
+        (
+            ["--guidance", "classifier(cfg(1))", "--gradient", "classifier=judge", "--gradient", "clip=clip"],
+            "reads the gradient named 'clip' at no step: use a rule that does, such as clip(cfg(1), 2)",
+        ),
         (["--model", "judge"], "judge is a classifier, which tells pictures apart and draws none"),
         (["--guidance", "classifier(cfg(1))"], "this guidance needs a gradient named 'classifier': pass gradients="),
         (

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import pytest
 import torch
 from torch import Tensor
 
 from asking import Classified, Measured, OfHead, OfHook, OfLevel, OfNet, Universal
+from lodestar import gradients
 from lodestar.conditions import Joint, Label
 from lodestar.core import KINDS, Kind, Level, Prediction, Step, convert, lerp
 from lodestar.errors import UsageError, unknown
@@ -408,6 +410,18 @@ def test_an_unknown_gradient_and_one_that_is_no_log_density():
         guide(Classified(), raw(ORACLE, "v"), LABELS, kind="v", gradients=without)(X, step_at(0.5))
 
 
+def test_a_log_density_is_not_gone_down():
+    up = {"it": Towards(log_p)}
+    score = Read({"pull": Ask(gradient="it")})
+    assert guide(score, raw(ORACLE, "v"), LABELS, kind="v", gradients=up)(X, step_at(0.5)).x0.any()
+    loss = Read({"pull": Ask(gradient="it", down=True)})
+    assert guide(loss, raw(ORACLE, "v"), LABELS, kind="v", gradients={"it": log_p})(X, step_at(0.5)).x0.any()
+    with pytest.raises(UsageError, match=r"goes down the log density 'it', and so away from .*gradients.minus of it"):
+        guide(loss, raw(ORACLE, "v"), LABELS, kind="v", gradients=up)(X, step_at(0.5))
+    less = {"it": gradients.minus(up["it"])}
+    assert guide(loss, raw(ORACLE, "v"), LABELS, kind="v", gradients=less)(X, step_at(0.5)).x0.any()
+
+
 # drop and replace by part
 
 
@@ -465,6 +479,17 @@ class Pulled(Rule):
     def __call__(self, view, at):
         total = sum(view.pull("cond", torch.ones_like(view.x)) for _ in range(self.times))
         return Prediction(total, total)
+
+
+@dataclass(frozen=True)
+class Towards:
+    """A function that says of itself that it is a log density."""
+
+    function: Callable[..., Tensor]
+    log_density: ClassVar = True
+
+    def __call__(self, *told):
+        return self.function(*told)
 
 
 @dataclass(frozen=True)

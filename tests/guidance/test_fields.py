@@ -90,3 +90,9 @@ def test_what_is_for_each_sample_in_a_tuple_is_found_and_taken():
     assert list(lengths(rule)) == [("bands", 3), ("pairs", 3)]
     assert take(rule, [2, 0]) == Several((1.0, PerSample([3.0, 1.0])), ((0.1, 5.0), (0.2, PerSample([8.0, 6.0]))))
     assert isinstance(take(rule, slice(1, 3)).bands[1], PerSample)
+
+
+def test_a_number_that_no_float_holds_is_refused():
+    for value in (10**309, [1, -(10**309)]):
+        with pytest.raises(UsageError, match="^scale must be finite, got a number of more than 308 digits$"):
+            CFG(value)

@@ -267,11 +267,22 @@ def no_leak_across_the_batch(rule: Rule) -> None:
 
 @law
 def cond_equal_to_null_changes_nothing(rule: Rule) -> None:
+    _nothing_changes(rule, 1)
+
+
+@law
+def cond_equal_to_null_changes_nothing_at_first(rule: Rule) -> None:
+    _nothing_changes(rule, 0)
+
+
+def _nothing_changes(rule: Rule, step: int) -> None:
+    """In this step."""
     for kind in KINDS:
         for level in (*LEVELS, *EACH):
             others = {a.replace for a in asked(rule) if a.replace}
             nothing = bind(rule, level, kind, **dict.fromkeys({"null"} | others, LABELS))
-            assert close(nothing(X, Step(level)), ORACLE(X, level, LABELS))
+            found = [nothing(X, Step(level, i, 3)) for i in range(step + 1)][step]
+            assert close(found, ORACLE(X, level, LABELS))
 
 
 @law

@@ -166,6 +166,18 @@ def test_a_run_whose_configuration_has_fields_of_before_goes_on(unconditional, t
         train(other, Squares(), out, resume=True, device="cpu", quiet=True)
 
 
+def test_a_field_that_an_older_run_has_not_was_at_its_default(unconditional, tmp_path):
+    out = tmp_path / "r"
+    shutil.copytree(unconditional.out, out)
+    config = json.loads((out / "config.json").read_text())
+    del config["preset"]["train"]["only"], config["preset"]["min_snr"]
+    (out / "config.json").write_text(json.dumps(config))
+    other = replace(NONE, min_snr=5.0, train=replace(NONE.train, only="inner"))
+    with pytest.raises(UsageError, match="another min_snr, only: give the same"):
+        train(other, Squares(), out, resume=True, device="cpu", quiet=True)
+    assert train(NONE, Squares(), out, resume=True, device="cpu", quiet=True).steps == 6
+
+
 def test_the_text_of_a_joint_model_has_the_tower_that_its_schema_asks_for():
     text = TextSchema(40, tokenizer=Tokenizer.train(["a red square"], 300))
     schema = JointSchema({"text": text, "sketch": ImageSchema((1, 8, 8))})

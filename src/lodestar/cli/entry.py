@@ -6,7 +6,7 @@ import inspect
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, Field, fields, replace
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from ..expression import show
@@ -52,7 +52,7 @@ def entry(name: str) -> dict[str, Any]:
         "cost": labelled(text, "Cost"),
         "needs": needs(_made(cls, 1)) or ["nothing more than the rule inside"],
         "parameters": [_parameter(cls, field) for field in fields(cls) if field.init],  # type: ignore[arg-type]
-        "example": str(_made(cls, 4)),
+        "example": str(replace(_made(cls, 4), **getattr(cls, "example", {}))),  # type: ignore[type-var]
         "text": text,
     }
 
@@ -139,7 +139,7 @@ def comment(cls: type, name: str) -> str:
 def needs(rule: Rule) -> list[str]:
     """What a model, and whoever samples, has to give besides the prediction under the condition."""
     asks = asks_of(rule, levels(Cosine(), 8))
-    return list(dict.fromkeys(line for ask in asks if ask.rows is None or ask.rows.any() for line in _needs(ask)))
+    return list(dict.fromkeys(line for ask in asks if ask.wanted for line in _needs(ask)))
 
 
 def _needs(ask: Ask) -> Iterator[str]:

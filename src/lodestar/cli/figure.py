@@ -67,6 +67,7 @@ class Figure(Command):
     def _asked(self) -> Asked:
         """What the texts stand for. Raises UsageError where they stand for nothing."""
         from ..figure.mixture import denoiser, learnt, triangle
+        from ..job import check_weights
         from ..request import whole
         from ..samplers import sampler
 
@@ -78,7 +79,11 @@ class Figure(Command):
         mixture = triangle()
         learnt(weak := denoiser(self.weak, mixture))
         network, samplers = denoiser(self.denoiser, mixture), {name: sampler(name) for name in self.samplers}
-        return Asked(mixture, network, weak, self._rules(), samplers)
+        rules = self._rules()
+        for _, rule in rules:
+            for function in samplers.values():
+                check_weights(function, rule, self.n)
+        return Asked(mixture, network, weak, rules, samplers)
 
     def _rules(self) -> list[tuple[float | None, Rule]]:
         """The rule at each scale; where it has none and nobody asks for any, as it is written."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -84,9 +83,6 @@ def runs(model: Model, job: Sample, prompts: Sequence[str | None]) -> list[Run]:
             task = bar.add_task("sampling" if scale is None else f"scale {scale:g}", total=None)
             result = _sampled(model, job, prompts, scale, start, _reporting(bar, task))
             done.append(Run(result, scale, judged(result)))
-    if job.gradient and not any(run.result.tally.gradients for run in done):
-        what = f"guidance {done[0].guidance} asks for no gradient, so --gradient did nothing"
-        warnings.warn(f"{what}: say --guidance 'classifier(cfg(1), strength=2)'", stacklevel=2)
     return done
 
 

@@ -32,7 +32,6 @@ from ..samplers import Sampler
 
 CLASSES = 3
 PICTURE = (1, 1, 2)  # a point, as C, H, W
-DENSITIES = ("classifier", "clip")  # the gradients that are of log densities; all others are of losses
 STD = 0.5  # of each Gaussian; the corners are at distance 1 from the middle
 FLOORS = 8  # how often the targets are drawn again to see what exact samples show
 PATH = Cosine()  # the paper's process
@@ -188,7 +187,7 @@ def bound(rule: Rule, mixture: GaussianMixture, network: Denoiser, weak: Denoise
         Joint({"text": labels, "image": other}) if parts else labels,
         named=dict.fromkeys({a.replace for a in asks if a.replace}, other),
         nets={} if weak is None else dict.fromkeys({a.net for a in asks} - {"main"}, weak),
-        gradients={a.gradient: log_p if a.gradient in DENSITIES else loss for a in asks if a.gradient},
+        gradients={a.gradient: loss if a.down else log_p for a in asks if a.gradient},
     )
 
 

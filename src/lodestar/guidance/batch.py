@@ -55,7 +55,7 @@ def merged(asks: Iterable[tuple[Ask, Ask]]) -> dict[Ask, Ask]:
     wanted: dict[Ask, Ask] = {}
     for key, ask in asks:
         wanted[key] = both(wanted[key], ask) if key in wanted else ask
-    return {key: ask for key, ask in wanted.items() if ask.rows is None or bool(ask.rows.any())}
+    return {key: ask for key, ask in wanted.items() if ask.wanted}
 
 
 def groups(wanted: Mapping[Ask, Ask]) -> list[dict[Ask, Ask]]:

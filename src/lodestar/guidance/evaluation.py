@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from inspect import signature
@@ -39,7 +39,7 @@ class Evaluation:
 
     networks: Mapping[str, Network]
     conditions: Conditions
-    gradients: Mapping[str, Callable[..., Tensor]]  # log densities
+    gradients: Mapping[str, Callable[..., Tensor]]  # log densities and losses
     max_rows: int | None
     tally: Tally = field(default_factory=Tally, init=False)
     _hooked: dict[tuple[str, str], Network] = field(default_factory=dict, init=False)  # by network and hook
@@ -49,7 +49,8 @@ class Evaluation:
 
     def view(self, x: Tensor, level: Level, asks: Asks) -> View:
         """What the rule is to see of these asks at x [B, ...]."""
-        gradients = {name: self._gradient(ask, x, level) for name, ask in asks.items() if ask.gradient is not None}
+        check_gradients(asks.values(), self.gradients)
+        gradients = {n: partial(self._gradient_at, a, x, level) for n, a in asks.items() if a.gradient is not None}
         places, batches = self._planned({name: a for name, a in asks.items() if a.gradient is None}, x)
         found: dict[Place, Prediction] = {}
         pulls: dict[Ask, Callable[..., Tensor]] = {}
@@ -115,12 +116,6 @@ class Evaluation:
         self.tally.backwards += len(part)
         return scattered(part, batch.rows[0], len(cotangent))
 
-    def _gradient(self, ask: Ask, x: Tensor, level: Level) -> Callable[..., Tensor]:
-        if ask.gradient not in self.gradients:
-            mend = f"pass gradients={{{ask.gradient!r}: log_p}} to guide (--gradient {ask.gradient}=FOLDER)"
-            raise UsageError(f"this guidance needs a gradient named '{ask.gradient}': {mend}")
-        return partial(self._gradient_at, ask, x, level)
-
     def _gradient_at(
         self, ask: Ask, x: Tensor, level: Level, other: Tensor | None = None, there: Level | None = None
     ) -> Tensor:
@@ -144,6 +139,17 @@ class Evaluation:
         recording = Recording(log_p, here, self._passes.setdefault(name, Passes(self.max_rows)))
         part = recording.pull(lambda value: value, torch.ones(len(here), device=x.device))
         return scattered(part, batch.rows[0], len(x))
+
+
+def check_gradients(asks: Iterable[Ask], gradients: Mapping[str, Callable[..., Tensor]]) -> None:
+    """Raise UsageError where a function is missing, and where one leads the other way than it is gone."""
+    for ask in asks:
+        if ask.gradient is not None and ask.gradient not in gradients and ask.wanted:
+            mend = f"pass gradients={{{ask.gradient!r}: log_p}} to guide (--gradient {ask.gradient}=FOLDER)"
+            raise UsageError(f"this guidance needs a gradient named '{ask.gradient}': {mend}")
+        if ask.down and getattr(gradients.get(str(ask.gradient)), "log_density", False):
+            what = f"this guidance goes down the log density '{ask.gradient}', and so away from what is asked"
+            raise UsageError(f"{what}: take the rule classifier or clip, or lodestar.gradients.minus of it")
 
 
 def _called(name: str, function: Callable[..., Tensor]) -> Callable[..., Tensor]:

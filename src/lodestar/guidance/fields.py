@@ -56,7 +56,10 @@ def _float(name: str, value: object, within: Range | None) -> float:
     if isinstance(value, bool) or not isinstance(value, Real):
         shown = repr(value) if isinstance(value, str) else str(value)
         raise UsageError(f"{name} must {must}, got {shown} (give a number, or one for each sample)")
-    found = float(value)
+    try:
+        found = float(value)
+    except OverflowError:
+        raise UsageError(f"{name} must {must}, got a number of more than 308 digits") from None
     if not least <= found <= most or (within is None and not isfinite(found)):
         raise UsageError(f"{name} must {must}, got {found:g}")
     return found

@@ -8,7 +8,8 @@
 
 A rule is a frozen dataclass in one file of `rules/`: it is discovered, parsed, printed and held to the laws in
 tests/laws/test_rules.py. For those it may have two class attributes: `neutral`, the field values that mean no guidance,
-and `exempt`, the laws that do not apply to it, each with the reason. What a network has to offer for a `hook` or a
+and `exempt`, the laws that do not apply to it, each with the reason; `example` has what `lodestar rules NAME` is to
+show in place of defaults that the shipped models have not. What a network has to offer for a `hook` or a
 `head` is in network.py.
 
 A rule that asks at another `level` sees the sampler's own x there, as in time-step guidance (Sadat et al. 2024,
@@ -54,6 +55,7 @@ class Ask:
     head: str = "main"  # the output of this name, of a network that has several
     grad: bool = field(default=False, compare=False)  # x0 can be pulled back to x: `View.pull`
     gradient: str | None = None  # not a prediction but the gradient of the function of this name: `View.gradient`
+    down: bool = False  # which is a loss, and gone down; else a log density, and gone up
     ranges: ClassVar = {"level": (1e-6, 1e12)}
 
     def __post_init__(self) -> None:
@@ -63,6 +65,11 @@ class Ask:
             object.__setattr__(self, "drop", frozenset(self.drop))
         if not isinstance(self.level, float) or self.level != 1:  # asks are made often, and seldom with a level
             settle(self, "level")
+
+    @property
+    def wanted(self) -> bool:
+        """Whether it is asked of any sample."""
+        return self.rows is None or bool(self.rows.any())
 
 
 Asks: TypeAlias = Mapping[str, Ask]

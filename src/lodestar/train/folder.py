@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +83,8 @@ def continued(preset: AnyPreset, data: Mapping[str, Any]) -> AnyPreset:
     if train.precision == "auto":
         preset = replace(preset, train=replace(train, precision=before["train"].get("precision", "auto")))
     now = described(preset)
-    changed = _changed(before, now, _NOTES) + _changed(before["train"], now["train"], _FREE)
+    changed = _changed(_whole(before, preset), now, _NOTES)
+    changed += _changed(_whole(before["train"], preset.train), now["train"], _FREE)
     if changed:
         raise UsageError(f"the run was started with another {', '.join(changed)}: give the same, or another --out")
     return preset
@@ -102,6 +103,12 @@ def described(preset: AnyPreset) -> dict[str, Any]:
     parts: dict[str, Any] = {"process": preset.process, "density": preset.density}
     tagged = {name: {"kind": type(part).__name__, **asdict(part)} for name, part in parts.items()}
     return _json({**asdict(preset), **tagged})
+
+
+def _whole(before: Mapping[str, Any], now: Any) -> dict[str, Any]:
+    """What was recorded, and for fields that were added since then their defaults, which change nothing."""
+    plain = {f.name: f.default for f in fields(now) if isinstance(f.default, str | int | float | None)}
+    return {**plain, **before}
 
 
 def _changed(before: Mapping[str, Any], now: Mapping[str, Any], free: set[str]) -> list[str]:

@@ -80,3 +80,9 @@ def test_it_goes_with_a_classifier():
 def test_without_a_density_it_says_how_to_pass_one():
     with pytest.raises(UsageError, match="needs a gradient named 'clip': pass gradients="):
         guide("clip(cfg(1))", ORACLE)(X, AT)
+
+
+def test_what_is_to_grow_is_not_gone_down():
+    with pytest.raises(UsageError, match="goes down the log density 'clip'"):
+        on('energy(cfg(1), "clip")', gradients.similarity(image, RED))(X, AT)
+    on('energy(cfg(1), "clip")', gradients.minus(gradients.similarity(image, RED)))(X, AT)

@@ -37,7 +37,9 @@ class CFGZero(Rule):
     zero_steps: Number = 1.0  # the authors' for images
     ranges: ClassVar = {"zero_steps": (0, inf)}
     neutral: ClassVar = {"scale": 1.0, "zero_steps": 0.0}
-    exempt: ClassVar = {"cond_equal_to_null_changes_nothing": "the first step has no velocity, whatever is predicted"}
+    exempt: ClassVar = {
+        "cond_equal_to_null_changes_nothing_at_first": "the first step has no velocity, whatever is predicted"
+    }
 
     def __post_init__(self) -> None:
         settle(self, "scale", "zero_steps")

@@ -32,7 +32,7 @@ from ....core import Prediction, Step, per_sample
 from ....errors import UsageError
 from ...fields import Number, settle, values, weight
 from ...ops import add_score, shift
-from ...rule import Ask, Asks, View, Wrapper, restrict, rule, union
+from ...rule import Ask, Asks, View, Wrapper, rule, union
 
 ANOTHER = "a classifier knows of the condition what the networks need not"
 
@@ -54,11 +54,12 @@ class Classifier(Wrapper):
             raise UsageError(f"form must be 'score' or 'mean', got {self.form!r}")
 
     def asks(self, at: Step) -> Asks:
-        return union(self.inner.asks(at), restrict({self.named: Ask(gradient=self.named)}, values(self.strength) != 0))
+        pushing = values(self.strength) != 0
+        return union(self.inner.asks(at), {self.named: Ask(gradient=self.named, rows=pushing)})
 
     def __call__(self, view: View, at: Step) -> Prediction:
         p = self.inner(view, at)
-        if self.named not in view.gradients:
+        if self.named not in view.gradients or not values(self.strength).any():
             return p
         if self.form == "mean":
             return self._ahead(p, view, at)

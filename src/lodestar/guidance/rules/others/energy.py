@@ -63,13 +63,13 @@ class Energy(Wrapper):
         return f"loss {self.loss}"
 
     def asks(self, at: Step) -> Asks:
-        pulled = {"cond": Ask(grad=True)} if self.through else {}
-        asked = {**pulled, self.key: Ask(gradient=self.loss)}
-        return union(self.inner.asks(at), restrict(asked, values(self.strength) != 0))
+        pushing = values(self.strength) != 0
+        pulled = restrict({"cond": Ask(grad=True)}, pushing) if self.through else {}
+        return union(self.inner.asks(at), pulled, {self.key: Ask(gradient=self.loss, down=True, rows=pushing)})
 
     def __call__(self, view: View, at: Step) -> Prediction:
         p = self.inner(view, at)
-        if self.key not in view.gradients:
+        if self.key not in view.gradients or not values(self.strength).any():
             return p
         g = view.gradient(self.key, p.x0)
         down = -per_sample(weight(self.strength, g), g) * g

@@ -13,6 +13,7 @@ Linear, hence the same in every space. Cost: a row besides the inner rule's.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -29,6 +30,7 @@ class SLG(Perturbed):
 
     strength: Number = 2.8  # Stability AI's for Stable Diffusion 3.5 medium
     layers: Sequence[int] = (7, 8, 9)  # all in one pass; likewise, of 24
+    example: ClassVar = {"layers": (1,)}  # the shipped models have four
 
     def __post_init__(self) -> None:
         super().__post_init__()
