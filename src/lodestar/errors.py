@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 MOST = 1000  # characters of a message; of a longer one the middle is left out
+NEAR = 0.65  # of difflib's ratio: what is alike enough to be meant
 
 
 class UsageError(ValueError):
@@ -20,9 +21,12 @@ class UsageError(ValueError):
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """The error for a name that is not there: the nearest one, or else all of them."""
     names = sorted(known)
-    near = get_close_matches(name.lower(), [n.lower() for n in names], n=3, cutoff=0.5)
+    plain = {n: n.lower().lstrip("-") for n in names}  # the dashes of options are no likeness
+    meant = name.lower().lstrip("-")
+    near = get_close_matches(meant, plain.values(), n=3, cutoff=NEAR)
+    near = near or [n for n in plain.values() if len(n) > 2 and meant.startswith(n)]  # eps is short for epsilon
     if near:  # of several, one that begins alike: hardly anybody mistypes the first letter
-        found = next((n for n in near if n[0] == name[0].lower()), near[0])
-        best = next(n for n in names if n.lower() == found)
+        found = next((n for n in near if n[0] == meant[0]), near[0])
+        best = next(n for n in names if plain[n] == found)
         return UsageError(f"unknown {kind} '{name}': did you mean '{best}'?")
     return UsageError(f"unknown {kind} '{name}': there are {', '.join(names) or 'none'}")
