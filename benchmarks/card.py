@@ -4,7 +4,7 @@
 
 The table has a row for each scale: prompt accuracy over prompts of combinations that training shows, and over prompts
 with one that it never shows, each with its 95 % interval. The default guidance becomes the scale that is best by as
-many other prompts of seen combinations, with other seeds: on the prompts that choose it a scale looks better than it is.
+many other prompts of seen combinations, with other seeds: on prompts that choose it a scale looks better than it is.
 
 The card of scenes-32 is older than that: its scale was chosen by the rows that it shows, of two. To measure it anew:
 

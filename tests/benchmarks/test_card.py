@@ -1,4 +1,4 @@
-"""The measured table of a model card: its best scale is the default, its text says what was found and by what chosen."""
+"""The measured table of a model card: its best scale is the default, its text says what was found and chosen by."""
 
 from dataclasses import replace
 

@@ -94,5 +94,5 @@ def test_what_is_for_each_sample_in_a_tuple_is_found_and_taken():
 
 def test_a_number_that_no_float_holds_is_refused():
     for value in (10**309, [1, -(10**309)]):
-        with pytest.raises(UsageError, match="^scale must be finite, got a number of more than 308 digits$"):
+        with pytest.raises(UsageError, match=r"^scale must be finite, got a number of more than 308 digits$"):
             CFG(value)

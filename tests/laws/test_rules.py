@@ -17,7 +17,6 @@ from asking import SMALLEST
 from lodestar.core import Prediction, Step
 from lodestar.guidance import CFG, RULES, Ask, Interval, PerSample, Rule, View, Wrapper
 
-
 LATER, AT_FIRST = "cond_equal_to_null_changes_nothing", "cond_equal_to_null_changes_nothing_at_first"
 
 
