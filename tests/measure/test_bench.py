@@ -111,4 +111,4 @@ def test_texts_come_from_the_data_or_are_given() -> None:
 
 
 def test_few_samples_are_cut_into_few_splits() -> None:
-    assert [splits_of(n) for n in (20, 60, 100, 1000)] == [2, 3, 5, 10]
+    assert [splits_of(n) for n in (15, 30, 60, 1000)] == [2, 3, 6, 10]

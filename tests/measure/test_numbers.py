@@ -37,6 +37,12 @@ def test_every_metric_is_the_one_of_that_name() -> None:
     assert all(number.low <= number.value <= number.high for number in found.values())
 
 
+def test_intervals_stay_where_a_metric_can_be() -> None:
+    found = numbers(seen(pictures(40, 3), splits=2), REAL)
+    assert all(about(name).least <= n.low <= n.high <= about(name).most for name, n in found.items())
+    assert found["recall"].high == 1
+
+
 def test_the_same_distribution_is_near_and_another_far() -> None:
     near, far = numbers(seen(pictures(200, 7)), REAL), numbers(seen(pictures(200, 7, brightness=0.5)), REAL)
     for metric in ("FD", "KD", "MIND", "recall", "coverage"):

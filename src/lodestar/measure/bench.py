@@ -17,10 +17,11 @@ from .asked import Asked
 from .features import Detector
 from .gathering import Gathered, Gathering
 from .judging import judged
-from .numbers import LEAST, numbers
+from .numbers import numbers
 from .reference import Reference
 from .setting import Evaluation, Setting
 
+PART = 10  # samples, or prompts, of a split at least
 CHUNK = 256  # pictures that are there at a time
 SPLITS = 10
 OnSamples = Callable[[int, int], None]  # samples drawn, samples in all
@@ -95,7 +96,7 @@ class Bench:
 
 def splits_of(n: int, most: int = SPLITS) -> int:
     """Into how many parts n samples, or prompts, are cut: fewer of few, so that each still says something."""
-    return max(2, min(most, n // LEAST))
+    return max(2, min(most, n // PART))
 
 
 @dataclass

@@ -9,8 +9,8 @@ low, high   of a share Wilson's interval, of a mean Student's; else value +- t s
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from math import isfinite, sqrt
+from dataclasses import dataclass, field, replace
+from math import inf, isfinite, sqrt
 from statistics import stdev
 from typing import Any
 
@@ -34,25 +34,27 @@ class About:
 
     better: str
     seen: bool
+    least: float = 0.0  # what it can be
+    most: float = inf
 
 
 METRICS: Mapping[str, About] = {
     "FD": About(LOWER, True),
-    "KD": About(LOWER, True),
+    "KD": About(LOWER, True, least=-inf),
     "MIND": About(LOWER, True),
-    "precision": About(HIGHER, True),
-    "recall": About(HIGHER, True),
+    "precision": About(HIGHER, True, most=1.0),
+    "recall": About(HIGHER, True, most=1.0),
     "density": About(HIGHER, True),
-    "coverage": About(HIGHER, True),
-    "IS": About(HIGHER, True),
-    "class accuracy": About(HIGHER, True),
-    "prompt accuracy": About(HIGHER, False),
-    "CLIP score": About(HIGHER, True),
-    "diversity": About(HIGHER, True),
-    "saturation": About(NEITHER, False),
-    "clipped": About(NEITHER, False),
+    "coverage": About(HIGHER, True, most=1.0),
+    "IS": About(HIGHER, True, least=1.0),
+    "class accuracy": About(HIGHER, True, most=1.0),
+    "prompt accuracy": About(HIGHER, False, most=1.0),
+    "CLIP score": About(HIGHER, True, most=100.0),
+    "diversity": About(HIGHER, True, most=2.0),
+    "saturation": About(NEITHER, False, most=1.0),
+    "clipped": About(NEITHER, False, most=1.0),
     "nearest": About(NEITHER, True),
-    "copying": About(NEITHER, True),
+    "copying": About(NEITHER, True, most=1.0),
 }
 SHARES = ("class accuracy", "prompt accuracy")  # of pictures that are right
 
@@ -131,7 +133,7 @@ def numbers(seen: Gathered, reference: Reference | None) -> dict[str, Number]:
     parts = [dict(_of_part(seen, reference, split)) for split in range(len(seen.parts))]
     found = {name: _spread(value, [p[name] for p in parts if name in p]) for name, value in whole.items()}
     found |= {name: _of_each(name, values, seen) for name, values in seen.each.items()}
-    return {name: found[name] for name in METRICS if name in found}
+    return {name: _within(found[name], METRICS[name]) for name in METRICS if name in found}
 
 
 def _of_all(seen: Gathered, reference: Reference | None) -> Iterator[tuple[str, float]]:
@@ -182,6 +184,11 @@ def _of_each(name: str, values: Tensor, seen: Gathered) -> Number:
         return Number(value, *wilson(int(values.sum()), len(values)), splits)
     half = student(len(values) - 1) * float(values.std()) / sqrt(len(values))
     return Number(value, value - half, value + half, splits)
+
+
+def _within(number: Number, told: About) -> Number:
+    """With an interval that does not go where the metric cannot."""
+    return replace(number, low=max(number.low, told.least), high=min(number.high, told.most))
 
 
 def _spread(value: float, splits: Sequence[float]) -> Number:
