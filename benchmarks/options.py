@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-Name = Literal["sampling", "training", "importing", "tilting", "metrics"]
+Name = Literal["sampling", "training", "importing", "tilting", "metrics", "tuning"]
 NAMES: tuple[Name, ...] = ("sampling", "training", "importing", "tilting", "metrics")
 
 RESULTS = Path(__file__).parent / "results"
@@ -33,6 +33,10 @@ class Options:
     """Residual blocks per level of the peer; 1 is what makes it fastest."""
     optimizer: str | None = None
     """Of both sides' training; by default the preset's."""
+    models: tuple[str, ...] = ("scenes-32", "edit-32")
+    """To be tuned: shipped ones."""
+    detector: str = "scenes"
+    """Who looks while tuning: a shipped detector, or the folder of one."""
 
     @property
     def folder(self) -> Path:

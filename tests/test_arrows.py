@@ -41,7 +41,7 @@ LEAVES = {"cli", "__init__", "__main__"}  # may import everything
 # Packages that belong to certain rooms; the heavy ones are imported inside the function that needs them.
 LIGHT = {"rich": {"cli", "train"}, "tyro": {"cli"}, "PIL": {"pictures", "data"}}
 HEAVY = {"datasets": {"data"}, "accelerate": {"train"}, "tensorboard": {"train"}, "tokenizers": {"conditions"}}
-HEAVY |= {"torch_fidelity": {"measure"}, "transformers": {"conditions", "measure"}}
+HEAVY |= {"optuna": {"measure"}, "torch_fidelity": {"measure"}, "transformers": {"conditions", "measure"}}
 HEAVY |= {"diffusers": {"adapters"}, "matplotlib": {"figure"}}
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import cast
 
 import torch
 from safetensors import SafetensorError
@@ -50,7 +51,23 @@ def write(folder: Path | str, contents: Contents, dtype: torch.dtype) -> None:
     if contents.tokenizer is not None:
         files[TOKENIZER] = contents.tokenizer.encode()
         config["tokenizer"] = sha256(files[TOKENIZER]).hexdigest()
-    write_files(folder, {**files, CONFIG: (json.dumps(config, indent=1, ensure_ascii=False) + "\n").encode()})
+    write_files(folder, {**files, CONFIG: _config_bytes(config)})
+
+
+def retell(folder: Path, card: Mapping[str, object]) -> None:
+    """Put these entries into a saved model's card; all else stays, and the weights are not touched.
+
+    Raises UsageError for a shipped model, and where that cannot be written; config.json is then as it was.
+    """
+    if folder.resolve().parent == SHIPPED.resolve():
+        raise UsageError(f"'{folder.name}' is shipped and stays as it is: copy the folder {folder} and write into that")
+    config = read_config(folder)
+    told = {**config, "card": {**cast("dict[str, object]", config["card"]), **card}}
+    write_files(folder, {CONFIG: _config_bytes(told)})
+
+
+def _config_bytes(config: Mapping[str, object]) -> bytes:
+    return (json.dumps(config, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def read(folder: Path) -> Contents:

@@ -112,3 +112,34 @@ def test_texts_come_from_the_data_or_are_given() -> None:
 
 def test_few_samples_are_cut_into_few_splits() -> None:
     assert [splits_of(n) for n in (15, 30, 60, 1000)] == [2, 3, 6, 10]
+
+
+def test_a_measurement_goes_on_and_draws_nothing_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[int] = []
+    look = Telling.__call__
+    monkeypatch.setattr(Telling, "__call__", lambda self, images: drawn.append(len(images)) or look(self, images))
+    setting = Setting("cfg(2)", steps=2)
+    growing = list(bench(80).growing(setting, [20, 40, 80]))
+    assert drawn == [20, 20, 40]
+    assert [each.samples for each in growing] == [20, 40, 80]
+    assert {each.evaluations for each in growing} == {4}
+    for each in growing:
+        alone = bench(80)(setting, n=each.samples)
+        assert set(each.numbers) == set(alone.numbers)
+        for name, number in alone.numbers.items():
+            assert each[name].value == pytest.approx(number.value, rel=1e-2), name  # pixels may round the other way
+            assert each[name].splits == pytest.approx(number.splits, rel=5e-2, abs=1e-3, nan_ok=True), name
+        assert apart(each["FD"], alone["FD"]).value == pytest.approx(0, abs=1e-2)
+
+
+def test_what_nobody_asks_for_is_not_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[int] = []
+    look = Telling.__call__
+    monkeypatch.setattr(Telling, "__call__", lambda self, images: drawn.append(len(images)) or look(self, images))
+    next(bench(80).growing(Setting(steps=2), [20, 80]))
+    assert drawn == [20]
+
+
+def test_the_price_of_a_picture_is_known_by_one() -> None:
+    assert bench().rows(Setting("cfg(2)", steps=3)) == 6
+    assert bench().rows(Setting("cfg(1)", steps=3)) == 3

@@ -42,10 +42,10 @@ class Asked:
             raise UsageError(f"there are {len(self)} samples to draw, so at most so many can be measured, got {n}")
         return replace(self, prompts=self.prompts[: -(-n // self.each)])
 
-    def parts(self, size: int) -> Iterator[tuple[list[Value], list[int]]]:
-        """Prompts, and the seed of each one's first sample, about `size` samples at a time."""
+    def parts(self, size: int, begin: int = 0) -> Iterator[tuple[list[Value], list[int]]]:
+        """Prompts, and the seed of each one's first sample, about `size` samples at a time, from this prompt on."""
         step = max(1, size // self.each)
-        for at in range(0, len(self.prompts), step):
+        for at in range(begin, len(self.prompts), step):
             prompts = list(self.prompts[at : at + step])
             yield prompts, [self.seed + (at + i) * self.each for i in range(len(prompts))]
 

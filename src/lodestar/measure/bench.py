@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from time import perf_counter
@@ -15,7 +15,7 @@ from ..request import Prompts, Seed
 from ..result import Result
 from .asked import Asked
 from .features import Detector
-from .gathering import Gathered, Gathering
+from .gathering import Gathering
 from .judging import judged
 from .numbers import numbers
 from .reference import Reference
@@ -54,28 +54,41 @@ class Bench:
 
     def __call__(self, setting: Setting, n: int | None = None, on_samples: OnSamples | None = None) -> Evaluation:
         """The numbers of a setting, of all samples or of the first n. Raises UsageError as `Model.sample` does."""
-        started = perf_counter()
-        asked = self.asked if n is None else self.asked.first(n)
-        seen, cost = self._drawn(setting, asked, on_samples)
-        found = numbers(seen, self.reference)
-        count, looking = len(asked), perf_counter() - started - cost.seconds
-        return Evaluation(
-            setting, found, count, cost.evaluations / count, cost.backwards / count, cost.gradients / count,
-            cost.seconds, looking,
-        )  # fmt: skip
+        [found] = self.growing(setting, [len(self.asked) if n is None else n], on_samples)
+        return found
 
-    def _drawn(self, setting: Setting, asked: Asked, on_samples: OnSamples | None) -> tuple[Gathered, Cost]:
-        gathering = Gathering(self.detector, len(asked), splits_of(len(asked.prompts), self.splits), asked.each)
-        cost, prompt = Cost(), 0
-        for prompts, seeds in asked.parts(CHUNK):
+    def growing(
+        self, setting: Setting, counts: Sequence[int], on_samples: OnSamples | None = None
+    ) -> Iterator[Evaluation]:
+        """The numbers of the first so many samples, for each of these counts, rising; none is drawn twice.
+
+        What nobody asks for any more is not drawn. Raises UsageError as `Model.sample` does.
+        """
+        whole = self.asked.first(counts[-1])
+        gathering = Gathering(self.detector, len(whole), splits_of(len(whole.prompts), self.splits), whole.each)
+        cost, looking = Cost(), 0.0
+        for count in counts:
+            started, before, asked = perf_counter(), cost.seconds, whole.first(count)
+            self._draw(setting, asked, gathering, cost, on_samples)
+            found = numbers(gathering.so_far(splits_of(len(asked.prompts), self.splits)), self.reference)
+            looking += perf_counter() - started - (cost.seconds - before)
+            n = gathering.seen
+            spent = (cost.evaluations / n, cost.backwards / n, cost.gradients / n, cost.seconds)
+            yield Evaluation(setting, found, n, *spent, looking)
+
+    def _draw(
+        self, setting: Setting, asked: Asked, gathering: Gathering, cost: Cost, on_samples: OnSamples | None
+    ) -> None:
+        """Those of these samples that are not gathered yet."""
+        prompt = gathering.seen // asked.each
+        for prompts, seeds in asked.parts(CHUNK, prompt):
             result = self._sampled(setting, prompts, seeds, asked.each)
             cost.add(result)
             number = torch.arange(prompt, prompt + len(prompts)).repeat_interleave(asked.each)
             self._look(gathering, result, number)
             prompt += len(prompts)
             if on_samples is not None:
-                on_samples(gathering.seen, len(asked))
-        return gathering.done(), cost
+                on_samples(gathering.seen, gathering.n)
 
     def rows(self, setting: Setting) -> float:
         """Network rows forward for one picture, found by drawing one."""

@@ -7,7 +7,7 @@ prompts and with moments of its own, whose sum is that of all.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 
 import torch
@@ -97,6 +97,21 @@ class Gathering:
         features, log_p = torch.cat(self._features), _joined(self._log_p)
         each, prompt = _joined(self._each), torch.cat(self._prompt)
         return Gathered(self._size, parts, features, log_p, each, prompt, self._split(torch.arange(self.n)))
+
+    def so_far(self, splits: int) -> Gathered:
+        """Those that came until now, as if no more were to come: all of them, or the first few in so many splits.
+
+        Raises UsageError where those few are more than those whose features are kept.
+        """
+        if self.seen == self.n:
+            return self.done()
+        if not 0 < self.seen <= self.keep:
+            raise UsageError(f"of {self.seen} pictures no first part can be told: give from 1 to {self.keep}")
+        part = replace(self, n=self.seen, splits=splits)  # with moments of its own
+        features, split = torch.cat(self._features), part._split(torch.arange(self.seen))
+        for number in split.unique().tolist():
+            part._moments[number].add(features[split == number])
+        return part.done()
 
     def _split(self, number: Tensor) -> Tensor:
         """int64 [B]: of which split the samples with these numbers are."""

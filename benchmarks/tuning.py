@@ -1,0 +1,181 @@
+"""What tuning finds, and with how many samples, beside a fine grid: on the shipped models, judged on fresh seeds.
+
+    python -m benchmarks tuning
+
+A grid of 40 scales, each with n samples, names its best one. `tune` has a quarter of those samples, its confirmation
+on fresh seeds included, to come within 2 %, or one paired standard error, of it on samples that neither saw. Beside it:
+the best interval that tune finds, and where the model is told a text alone the schedule fitted by self-consistency
+(arXiv:2510.00815), once as it is fitted and once tuned as a whole by a factor. About 60 minutes of one core a model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from lodestar.conditions import JointSchema
+from lodestar.data import Source
+from lodestar.data.scenes.source import ScenesSource
+from lodestar.data.scenes.triples import EditsSource
+from lodestar.measure.asked import Asked, asked
+from lodestar.measure.bench import Bench
+from lodestar.measure.consistency import fitted
+from lodestar.measure.features import detector
+from lodestar.measure.numbers import Number, apart, called
+from lodestar.measure.points import Points
+from lodestar.measure.reference import reference
+from lodestar.measure.setting import Evaluation, Setting
+from lodestar.measure.tune import Goal, Search, Space, confirmed
+from lodestar.model import Model, load
+
+from .interleave import Series
+from .options import Options
+from .report import Finding, Report
+
+METRIC = "FD"
+NEAR = 0.02  # of the grid's best
+SHARE = 0.25  # of the grid's samples
+FRESH, JUDGES = 10_000_000, 20_000_000  # first seeds of the confirmation, and of who judges both
+
+
+@dataclass(frozen=True)
+class Size:
+    n: int = 500  # samples of a setting
+    grid: int = 40  # scales from 1 to 15, even in the logarithm: 7 % apart
+    trials: int = 8  # of a strength alone; all of them whole, and two to confirm, are a quarter of the grid
+    several: int = 30  # of an interval
+    candidates: int = 1  # and the default are confirmed
+    judged: int = 2000  # samples of whoever is compared
+    real: int = 10_000
+    fitted: int = 2000  # pictures
+    steps: int | None = None
+
+
+QUICK = Size(20, 4, 3, 4, 1, 20, 60, 8, 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """One model, and all that its settings are measured with."""
+
+    model: Model
+    bench: Bench
+    size: Size
+    folder: Path
+    source: Source
+
+    @property
+    def rule(self) -> str:
+        """With one open strength: of edit the other one stays as it is by default."""
+        return "edit(image=1.5)" if isinstance(self.model.schema, JointSchema) else "cfg"
+
+    @property
+    def space(self) -> Space:
+        return self.among(self.rule)
+
+    def among(self, *rules: str) -> Space:
+        own = self.model.defaults
+        base = Setting(sampler=own.sampler, steps=self.size.steps or own.steps, grid=own.grid)
+        return Space.of(rules, self.model.process, base)
+
+    def drawn(self, n: int, seed: int) -> Bench:
+        return replace(self.bench, asked=prompts(self.model, self.source, n, seed))
+
+    def grid(self) -> tuple[list[Evaluation], int]:
+        """Every scale, and samples in all."""
+        [open] = self.space.families[0].open
+        shares = [i / (self.size.grid - 1) for i in range(self.size.grid)]
+        settings = [self.space.setting({"guidance": self.rule, open.name: open.at(share)}) for share in shares]
+        return [self.bench(setting) for setting in settings], self.size.grid * self.size.n
+
+    def tuned(self, trials: int, *rules: str) -> tuple[Setting, int]:
+        """What tune chooses, and the samples that it took, those of the confirmation included."""
+        goal, space = Goal(METRIC), self.among(*rules)
+        points = Points.open(self.folder / f"{self.model.name} {' '.join(rules)}.jsonl", {})
+        search = Search(self.bench.growing, goal, space, points, self.size.n)
+        search.run(trials)
+        default = replace(space.base, guidance=self.model.defaults.guidance)
+        settings = [e.setting for e in search.best(self.size.candidates)]
+        found = confirmed(self.drawn(self.size.n, FRESH), goal, settings, default)
+        kept = found.best if found.improves else found.default
+        return kept.setting, sum(e.samples for e in points) + self.size.n * (len(found.found) + 1)
+
+    def fitted(self) -> Iterator[tuple[str, Setting]]:
+        """The schedule by self-consistency, and what tune makes of a scale for it, for models of one prompt."""
+        if isinstance(self.model.schema, JointSchema):
+            return
+        found = fitted(self.model, self.source, self.size.fitted)
+        yield "fitted schedule", replace(self.space.base, guidance=str(found))
+        if any(found.weights):
+            yield "fitted schedule, its height tuned", self.tuned(self.size.trials, f"schedule(cfg, {found.shape})")[0]
+
+
+def prompts(model: Model, source: Source, n: int, seed: int) -> Asked:
+    """Prompts of the data; of a model that edits, pictures and what is to be done to them."""
+    if not isinstance(model.schema, JointSchema):
+        return asked(model.schema, source, n, seed=seed)
+    batch = next(iter(source.batches(n, seed)))
+    before = batch.conditions["image"].float() / 127.5 - 1
+    given: Any = [{"text": text, "image": image} for text, image in zip(batch.texts or (), before, strict=True)]
+    return asked(model.schema, source, n, seed=seed, prompts=given)
+
+
+def task(name: str, options: Options, size: Size, folder: Path) -> Task:
+    model, seen = load(name, options.device), detector(options.detector, options.device)
+    side = model.shape[-1]
+    source = EditsSource(side) if isinstance(model.schema, JointSchema) else ScenesSource(side)
+    real = reference(source, seen, data=str(source.describe()["source"]), n=size.real)
+    return Task(model, Bench(model, seen, real, prompts(model, source, size.n, 0)), size, folder, source)
+
+
+def compared(task: Task) -> Iterator[tuple[str, Setting, int]]:
+    """Each way to choose, what it chooses, and the samples that it took; the grid first."""
+    grid, samples = task.grid()
+    yield "grid", min(grid, key=lambda e: e[METRIC].value).setting, samples
+    yield "tune", *task.tuned(task.size.trials, task.rule)
+    yield "tune, interval", *task.tuned(task.size.several, f"interval({task.rule})")
+    for what, setting in task.fitted():
+        yield what, setting, 0
+    yield "the model's default", replace(task.space.base, guidance=task.model.defaults.guidance), 0
+
+
+def measure(options: Options) -> Report:
+    size, found, findings, told = QUICK if options.quick else Size(), list[Series](), list[Finding](), list[str]()
+    seen = detector(options.detector, options.device)
+    for name in options.models:
+        with TemporaryDirectory() as folder:
+            work = task(name, options, size, Path(folder))
+            ways = list(compared(work))
+            judge = work.drawn(size.judged, JUDGES)
+            numbers = {what: judge(setting)[METRIC] for what, setting, _ in ways}
+        found += [Series(f"{name}: {what}", called(METRIC, seen), numbers[what].splits) for what, _, _ in ways]
+        findings += list(_findings(name, numbers, {what: samples for what, _, samples in ways}))
+        told += [_told(name, what, setting, numbers[what], numbers["grid"]) for what, setting, _ in ways]
+    settings = {"detector": options.detector, **vars(size), "metric": METRIC}
+    return Report("tuning", TITLE, settings, found, findings, (*told, *NOTES))
+
+
+def _findings(name: str, numbers: dict[str, Number], samples: dict[str, int]) -> Iterator[Finding]:
+    grid, tune = numbers["grid"], numbers["tune"]
+    worse = apart(tune, grid)
+    allowed = max(NEAR * grid.value, worse.error)
+    what = f"{name}: how much worse than the grid's best, in parts of 2 % or one paired standard error"
+    yield Finding(what, worse.value / allowed, 1.0, "at most")
+    yield Finding(f"{name}: samples, as a share of the grid's", samples["tune"] / samples["grid"], SHARE, "at most")
+
+
+def _told(name: str, what: str, setting: Setting, number: Number, grid: Number) -> str:
+    less = apart(number, grid)
+    beside = "" if number is grid else f", {less.value:+.3g} ({less.low:+.3g} to {less.high:+.3g}) beside the grid's"
+    return f"{name}, {what}: {setting.guidance}, {setting.steps} steps: {number.value:.4g}{beside}."
+
+
+TITLE = "Tuning: what is found with a quarter of a grid's samples"
+NOTES = (
+    "Frechet distances on samples that nobody was chosen by; the splits of them are what medians above are of, and are "
+    "larger than the whole's, for a distance is biased at few samples; differences are in pairs.",
+    "The samples of tune are those of all its trials and of its confirmation on fresh seeds.",
+)

@@ -1,0 +1,197 @@
+"""`tune` on a bench that is made up: it finds the bottom of a bowl, keeps bounds, and goes on where it was killed."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from bowl import Bowl, scale
+from lodestar.errors import UsageError
+from lodestar.measure.points import Points
+from lodestar.measure.setting import Setting
+from lodestar.measure.tune import Goal, Search, Space, check_price, confirmed, imported
+from lodestar.process import Flow
+
+BASE = Setting(sampler="ddim", steps=20, grid="u")
+
+
+def search(path, bench, *rules, goal="FD", where=(), within=None, steps=(), protocol=None):
+    sense = "maximize" if goal == "prompt accuracy" else "minimize"
+    return Search(
+        bench.growing,
+        Goal.of(goal, sense, where, within),
+        Space.of(rules or ["cfg"], Flow(), BASE, steps),
+        Points.open(path / "trials.jsonl", protocol or {"seed": bench.seed}),
+        bench.n,
+        rows=bench.rows,
+    )
+
+
+@pytest.mark.parametrize("best", [1.7, 2.6, 4.0, 7.3])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_bottom_of_a_bowl_is_found_with_a_quarter_of_a_grids_samples(tmp_path, best, seed):
+    bench = Bowl(best, seed)
+    found = search(tmp_path, bench)
+    found.run(9)
+    [chosen] = found.best()
+    assert bench.fd(chosen.setting) < 10 + 4 + 1 + 0.02 * 15, chosen.setting
+    assert bench.samples <= 40 * bench.n / 4
+    assert sum(e.facts["given_up"] for e in found.points) >= 1
+
+
+def test_a_setting_that_is_surely_worse_is_given_up_after_a_quarter(tmp_path):
+    bench = Bowl()
+    trials = search(tmp_path, bench).run(9)
+    lost = [e for e in trials if e.facts["given_up"]]
+    assert {e.samples for e in lost} <= {100, 200}
+    assert all(bench.fd(e.setting) > 15.5 for e in lost)
+    assert all(e.samples == 400 for e in trials if not e.facts["given_up"])
+
+
+def test_a_bound_that_cuts_the_optimum_off_is_kept(tmp_path):
+    bench = Bowl(best=2.0, own=0.05)
+    found = search(tmp_path, bench, where=["prompt accuracy >= 0.9"])
+    found.run(12)
+    [chosen] = found.best()
+    assert chosen["prompt accuracy"].value >= 0.9
+    assert 5.0 < scale(chosen.setting) < 6.3  # 5.38 without noise
+    assert found.goal.missed(chosen) == ""
+
+
+def test_the_bound_can_be_the_upper_one(tmp_path):
+    found = search(tmp_path, Bowl(best=8.0, own=0.05), where=["saturation <= 0.4"])
+    found.run(12)
+    assert 3.2 < scale(found.best()[0].setting) < 4.6  # 4 without noise
+
+
+def test_a_bound_that_nothing_keeps_says_what_was_nearest(tmp_path):
+    found = search(tmp_path, Bowl(), where=["prompt accuracy >= 1.2"])
+    found.run(6)
+    with pytest.raises(UsageError, match=r"no setting reaches the lowest FD with prompt accuracy >= 1\.2: the nearest"):
+        found.best()
+
+
+def test_several_rules_and_numbers_go_by_optuna(tmp_path):
+    bench = Bowl(best=3.0)
+    found = search(tmp_path, bench, "cfg", "interval")
+    trials = found.run(40)
+    assert len({e.setting.key for e in trials}) == 40  # none is measured twice
+    [chosen] = found.best()
+    assert chosen.setting.guidance.startswith("interval(cfg(")
+    assert bench.fd(chosen.setting) < 12.6  # 11 at best; plain cfg reaches 15
+
+
+def test_steps_are_searched_where_several_are_given(tmp_path):
+    found = search(tmp_path, Bowl(), steps=(5, 10, 40))
+    trials = found.run(16)
+    assert {e.setting.steps for e in trials} == {5, 10, 40}
+    assert found.best()[0].setting.steps == 40
+    inside = search(tmp_path / "within", Bowl(), steps=(5, 10, 40), within=20)
+    trials = inside.run(16)
+    assert all(e.samples == 0 for e in trials if e.evaluations > 20)  # dear ones are not drawn at all
+    assert inside.best()[0].setting.steps == 10
+
+
+def test_what_costs_too_much_whatever_the_setting_is_said_at_once(tmp_path):
+    bench = Bowl()
+    with pytest.raises(UsageError, match=r"within 30 evaluations is too few .* the cheapest setting takes 40"):
+        check_price(Space.of(["cfg"], Flow(), BASE), Goal("FD", within=30), bench.rows)
+
+
+def keys(trials):
+    return [(e.setting.key, e.samples) for e in trials]
+
+
+@pytest.mark.parametrize("rules", [("cfg",), ("cfg", "interval")], ids=" ".join)
+@pytest.mark.parametrize("cut", [0.3, 0.71, 0.98])
+def test_a_killed_search_goes_on_as_if_it_had_not_been(tmp_path, rules, cut):
+    whole = keys(search(tmp_path / "whole", Bowl(), *rules).run(14))
+    (tmp_path / "killed").mkdir()
+    data = (tmp_path / "whole" / "trials.jsonl").read_bytes()
+    half = data[: int(len(data) * cut)]
+    (tmp_path / "killed" / "trials.jsonl").write_bytes(half)
+    finished = half.count(b"\n") - 1
+    bench = Bowl()
+    with pytest.warns(UserWarning, match="half a line"):
+        resumed = search(tmp_path / "killed", bench, *rules)
+    assert keys(resumed.run(14)) == whole
+    assert len(bench.drawn) == len(whole) - finished  # what was finished is not drawn again
+
+
+def test_another_protocol_is_refused(tmp_path):
+    search(tmp_path, Bowl()).run(3)
+    with pytest.raises(UsageError, match="was measured otherwise: seed 0 and now 1"):
+        search(tmp_path, Bowl(), protocol={"seed": 1})
+
+
+def test_a_search_ends_where_there_is_nothing_left(tmp_path):
+    assert len(search(tmp_path, Bowl(), "cfg(3)").run(9)) == 1
+
+
+def test_fewer_trials_than_rules_are_refused(tmp_path):
+    with pytest.raises(UsageError, match="1 trials for 2 rules"):
+        search(tmp_path, Bowl(), "cfg", "interval").run(1)
+
+
+def test_a_metric_that_is_not_measured_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="'recall' was not measured"):
+        Search(
+            Bowl().growing,
+            Goal("recall"),
+            Space.of(["cfg"], Flow(), BASE),
+            Points.open(tmp_path / "p.jsonl", {}),
+            400,
+        ).run(2)
+
+
+def test_without_optuna_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "optuna", None)
+    with pytest.raises(UsageError, match=re.escape("pip install 'lodestar-diffusion[tune]'")):
+        imported()
+
+
+def test_a_rule_alone_needs_no_optuna(tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "optuna", None)
+    assert len(search(tmp_path, Bowl()).run(7)) >= 5
+
+
+# On fresh seeds.
+
+
+def test_fresh_seeds_decide_between_the_candidates(tmp_path):
+    found = search(tmp_path, Bowl(seed=0))
+    found.run(9)
+    fresh = Bowl(seed=1)
+    seen = confirmed(fresh, found.goal, [e.setting for e in found.best(3)], replace(BASE, guidance="cfg(1)"))
+    assert len(fresh.drawn) == 4
+    values = [e["FD"].value for e in seen.found]
+    assert seen.best["FD"].value == min(values)
+    assert seen.improves
+    assert seen.sure
+    assert seen.gain.low > 0
+    told = seen.to_json()
+    assert told["best"]["guidance"] == seen.best.setting.guidance
+    assert told["goal"] == "the lowest FD"
+
+
+def test_a_default_that_is_as_good_stays(tmp_path):
+    fresh, goal = Bowl(), Goal("FD")
+    seen = confirmed(fresh, goal, [replace(BASE, guidance="cfg(8)")], replace(BASE, guidance="cfg(4)"))
+    assert not seen.improves
+    assert not seen.sure
+    assert seen.gain.value < 0
+
+
+def test_candidates_that_lose_their_bounds_are_no_result(tmp_path):
+    goal = Goal.of("FD", "minimize", ["prompt accuracy >= 0.9"])
+    seen = confirmed(Bowl(), goal, [replace(BASE, guidance="cfg(2)"), replace(BASE, guidance="cfg(3)")])
+    with pytest.raises(UsageError, match=r"on fresh seeds no candidate kept its bounds: the nearest was cfg\(3\)"):
+        _ = seen.best
+
+
+def test_what_was_confirmed_is_not_drawn_again(tmp_path):
+    settings = [replace(BASE, guidance="cfg(4)")]
+    confirmed(Bowl(), Goal("FD"), settings, points=Points.open(tmp_path / "fresh.jsonl", {}))
+    again = Bowl()
+    confirmed(again, Goal("FD"), settings, points=Points.open(tmp_path / "fresh.jsonl", {}))
+    assert again.samples == 0
