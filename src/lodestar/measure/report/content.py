@@ -230,8 +230,9 @@ def _called(metric: str, protocol: Mapping[str, Any]) -> str:
 def _detector(protocol: Mapping[str, Any]) -> Detector | None:
     """What a protocol tells of who looked: all of a detector but that it can look."""
     told = protocol.get("detector")
-    known = isinstance(told, Mapping) and isinstance(told.get("name"), str) and number(told.get("dim")) is not None
-    return cast(Detector, SimpleNamespace(**told)) if known else None
+    if not isinstance(told, Mapping) or not isinstance(told.get("name"), str) or number(told.get("dim")) is None:
+        return None
+    return cast(Detector, SimpleNamespace(**told))
 
 
 # Protocols.

@@ -78,12 +78,14 @@ def _trace(place: Axes, panel: Panel, trace: Trace) -> None:
     x, y = [[v.value for v in side] for side in _sides(trace)]
     if trace.level:
         place.axhline(y[0], color=ink, linestyle=":", linewidth=1.3)
-    errors = {name: _error(side) for name, side in zip(("xerr", "yerr"), _sides(trace), strict=True)}
+    across, up = map(_error, _sides(trace))
     style: dict[str, Any] = {"color": ink, "marker": marker, "markersize": 4.5, "elinewidth": 0.9, "capsize": 1.5}
-    place.errorbar(x, y, linewidth=1.3, linestyle="none" if panel.kind == "names" else "-", **style, **errors)
-    best = [(m.x.value, m.y.value) for m in trace.marks if m.best]
-    if best:
-        place.scatter(*zip(*best, strict=True), s=70, facecolors="none", edgecolors=INK, linewidths=1.4, zorder=4)
+    place.errorbar(
+        x, y, linewidth=1.3, linestyle="none" if panel.kind == "names" else "-", xerr=across, yerr=up, **style
+    )
+    best = [m for m in trace.marks if m.best]
+    ring: dict[str, Any] = {"s": 70, "facecolors": "none", "edgecolors": INK, "linewidths": 1.4, "zorder": 4}
+    place.scatter([m.x.value for m in best], [m.y.value for m in best], **ring)
 
 
 def _sides(trace: Trace) -> tuple[list[Value], list[Value]]:
@@ -102,10 +104,18 @@ def _above(place: Axes, panel: Panel) -> None:
     low, high = panel.span
     room = 0.04 * (high - low)
     place.set_xlim(low - room, high + room)
-    above = place.secondary_xaxis("top", functions=(lambda scale: scale - 1, lambda w: w + 1))
+    above = place.secondary_xaxis("top", functions=(_w, _scale))
     above.set_xlabel("w = scale - 1", fontsize=9)
     above.tick_params(labelsize=8, color=FAINT)
     above.spines[:].set_color(FAINT)
+
+
+def _w(scale: Any) -> Any:
+    return scale - 1
+
+
+def _scale(w: Any) -> Any:
+    return w + 1
 
 
 def _legend(figure: Figure, lines: Sequence[str]) -> None:
