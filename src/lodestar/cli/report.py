@@ -104,7 +104,7 @@ def _tell(found: Content, pairs: Sequence[tuple[Column, Column]]) -> dict[str, l
     best = {(x, y): [found.rows[i] for i in pareto(found.rows, x, y)] for x, y in pairs}
     for x, y in pairs[:1]:
         heads = [f"Pareto set of {y.name} and {x.name}", "", y.name, x.name]
-        rows = [[row.line, at(row), *(shown(row.values[c.name], c) for c in (y, x))] for row in best[x, y]]
+        rows = [[row.line, at(row), *(shown(row.values[c.name]) for c in (y, x))] for row in best[x, y]]
         show.table(heads, rows, right=heads[2:])
         print()
     return {f"{y.name}, {x.name}": [row.evaluation.setting.key for row in rows] for (x, y), rows in best.items()}

@@ -58,11 +58,17 @@ def test_a_point_without_facts_is_known_by_its_guidance(made):
     assert (found.lines, found.scales) == (["cfg(2)"], [])
 
 
-@pytest.mark.parametrize("interval", [None, "all", [1], [1, None], [1, "many"], {"lo": 1}])
+@pytest.mark.parametrize("interval", [None, "all", [1], [1, float("nan")], [1, "many"], {"lo": 1}])
 def test_facts_that_make_no_sense_are_passed_over(made, interval):
     facts = {"rule": "cfg", "scale": float("nan"), "interval": interval, "strip": 3}
     [row] = made(replace(evaluation("cfg", 2.0), facts=facts)).rows
     assert (row.line, row.scale, row.interval, row.strip) == ("cfg", None, None, None)
+
+
+def test_an_end_of_an_interval_may_be_open(made):
+    facts = {"rule": "cfg", "scale": 2.0, "interval": [0.5, None]}
+    [row] = made(replace(evaluation("cfg", 2.0), facts=facts)).rows
+    assert (row.line, row.interval) == ("cfg, interval 0.5 to inf", (0.5, float("inf")))
 
 
 def test_numbers_that_are_not_there_are_left_out(made):

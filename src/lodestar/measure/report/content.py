@@ -41,7 +41,6 @@ class Column:
     name: str  # with that of the detector: FD-scenes
     metric: str  # without it; of a cost its own name
     better: str  # the side
-    digits: int = 3
     unit: str = ""
 
 
@@ -169,19 +168,12 @@ def _apart(found: Sequence[tuple[Points, Evaluation]]) -> list[str]:
 
 
 def _interval(facts: Mapping[str, Any]) -> tuple[float, float] | None:
-    """Of noise levels, sigma/alpha; an end may be infinite."""
+    """Of noise levels, sigma/alpha; an end that is null is open."""
     found = facts.get("interval")
     if not isinstance(found, list | tuple) or len(found) != 2:
         return None
-    lo, hi = (float(end) if isinstance(end, int | float | str) and _is_number(end) else None for end in found)
+    lo, hi = (number(end) if end is not None else open for end, open in zip(found, (0.0, inf), strict=True))
     return None if lo is None or hi is None else (lo, hi)
-
-
-def _is_number(end: object) -> bool:
-    try:
-        return float(cast(float, end)) == float(cast(float, end))
-    except ValueError:
-        return False
 
 
 def _strip(path: Path, told: object) -> Path | None:
@@ -212,10 +204,10 @@ def _columns(files: Sequence[Points]) -> Iterator[Column]:
     order = list(METRICS)
     for metric, name in sorted(measured, key=lambda told: order.index(told[0]) if told[0] in order else len(order)):
         about = METRICS.get(metric, About(NEITHER, False))
-        yield Column(name, metric, about.better, about.digits, UNITS.get(metric, ""))
+        yield Column(name, metric, about.better, UNITS.get(metric, ""))
     for name, unit in COSTS.items():
         if any(number(getattr(e, name)) for p in files for e in p):
-            yield Column(name, name, LOWER, 4 if name == "seconds" else 0, unit)
+            yield Column(name, name, LOWER, unit)
 
 
 def _known(value: Any) -> bool:

@@ -135,7 +135,7 @@ def _row(i: int, row: Row, content: Content, best: Sequence[set[int]]) -> str:
 def _cell(row: Row, column: Column) -> str:
     if column.name not in row.values:
         return "–"
-    value, _, interval = shown(row.values[column.name], column).partition(" [")
+    value, _, interval = shown(row.values[column.name]).partition(" [")
     return f"{value}<small>{interval.rstrip(']')}</small>" if interval else value
 
 
@@ -175,7 +175,7 @@ def _citation(found: Citation) -> str:
 
 def _points(content: Content) -> Iterator[dict[str, object]]:
     for row, strip in zip(content.rows, strips(content.rows), strict=True):
-        numbers = [f"{c.name} {shown(row.values[c.name], c)}" for c in content.columns if c.name in row.values]
+        numbers = [f"{c.name} {shown(row.values[c.name])}" for c in content.columns if c.name in row.values]
         yield {"line": row.line, "at": at(row), "numbers": numbers, "strip": strip}
 
 

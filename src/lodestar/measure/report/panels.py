@@ -20,7 +20,7 @@ Kind = Literal["frontier", "scale", "names"]
 LIGHT = ("#0072b2", "#c44601", "#00795a", "#a8487d", "#8a6a00", "#3a86c8")
 DARK = ("#58aee8", "#ff8a4c", "#2fc49a", "#e79bc4", "#e6b422", "#a9d4f5")
 SIGNS = ("●", "■", "◆", "▲", "▼", "✖")
-SCALE = Column("scale", "scale", "neither", 2, "1: no guidance")
+SCALE = Column("scale", "scale", "neither", "1: no guidance")
 LINE = Column("line", "line", "neither")
 
 

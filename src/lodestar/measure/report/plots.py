@@ -41,10 +41,11 @@ def plot(panel: Panel, content: Content) -> Figure:
     return {"data": drawn, "layout": _layout(panel, len(content.lines))}
 
 
-def shown(value: Value, column: Column) -> str:
+def shown(value: Value) -> str:
     """The number with its interval, where it has one."""
-    interval = [f"{end:.{column.digits}f}" for end in (value.low, value.high) if end is not None]
-    return f"{value.value:.{column.digits}f}{f' [{interval[0]}, {interval[1]}]' if len(interval) == 2 else ''}"
+    if value.low is None or value.high is None:
+        return f"{value.value:.4g}"
+    return f"{value.value:.4g} [{value.low:.4g}, {value.high:.4g}]"
 
 
 def at(row: Row) -> str:
@@ -116,7 +117,7 @@ def _under(value: Value) -> float:
 
 def _hover(panel: Panel, mark: Mark, row: Row) -> str:
     columns = [c for c in (panel.x, panel.y) if c.name in row.values]
-    told = [escape(row.line), at(row), *(escape(f"{c.name} {shown(row.values[c.name], c)}") for c in columns)]
+    told = [escape(row.line), at(row), *(escape(f"{c.name} {shown(row.values[c.name])}") for c in columns)]
     return "<br>".join([line for line in told if line] + ["in the Pareto set"] * mark.best)
 
 
