@@ -25,6 +25,7 @@ ROOMS = {
     "data": NOUNS | {"conditions"},
 }
 ROOMS["request"] = NOUNS | {"conditions", "guidance", "process", "samplers"}
+ROOMS["citing"] = {"errors", "expression", "guidance", "samplers"}
 ROOMS["figure"] = ROOMS["request"] | {"expression", "oracle"}
 ROOMS["result"] = NOUNS | {"conditions", "files", "guidance", "pictures"}
 ROOMS["start"] = NOUNS | {"pictures", "samplers"}
@@ -35,14 +36,14 @@ ROOMS["model"] = ROOMS["request"] | ROOMS["generate"] | {"files", "generate", "m
 ABOVE = ROOMS["model"] | {"data", "model", "pictures"}
 ROOMS["likelihood"] = NOUNS | {"conditions", "data", "model", "model_folder", "process"}
 ROOMS["train"] = ABOVE | {"likelihood"}
-ROOMS["measure"] = ABOVE | {"expression", "likelihood"}
+ROOMS["measure"] = ABOVE | {"citing", "expression", "likelihood"}
 ROOMS["systems"] = ABOVE
 LEAVES = {"cli", "__init__", "__main__"}  # may import everything
 # Packages that belong to certain rooms; the heavy ones are imported inside the function that needs them.
 LIGHT = {"rich": {"cli", "train"}, "tyro": {"cli"}, "PIL": {"pictures", "data"}}
 HEAVY = {"datasets": {"data"}, "accelerate": {"train"}, "tensorboard": {"train"}, "tokenizers": {"conditions"}}
 HEAVY |= {"optuna": {"measure"}, "torch_fidelity": {"measure"}, "transformers": {"conditions", "measure"}}
-HEAVY |= {"diffusers": {"adapters"}, "matplotlib": {"figure"}}
+HEAVY |= {"diffusers": {"adapters"}, "matplotlib": {"figure", "measure"}, "plotly": {"measure"}}
 
 
 def files() -> list[Path]:

@@ -81,6 +81,25 @@ def png(image: Image.Image, recipe: Mapping[str, object] | None = None) -> bytes
     return buffer.getvalue()
 
 
+def picture_within(path: Path | str, most: int) -> tuple[str, bytes] | None:
+    """The media type and the content of a picture's file, or where it has more bytes than this of a WebP that has not.
+
+    None where even a small one has more. Raises UsageError where the file is not a whole picture.
+    """
+    whole = picture(read_picture(path, 3))
+    data = Path(path).read_bytes()
+    if len(data) <= most and data.startswith(b"\x89PNG"):
+        return "image/png", data
+    tries = (_webp(whole.reduce(part), quality) for part, quality in ((1, 80), (1, 40), (2, 60), (4, 40)))
+    return next((("image/webp", each) for each in tries if len(each) <= most), None)
+
+
+def _webp(image: Image.Image, quality: int) -> bytes:
+    buffer = BytesIO()
+    image.save(buffer, "WEBP", quality=quality, method=2)
+    return buffer.getvalue()
+
+
 def read_picture(path: Path | str, channels: int) -> Tensor:
     """A picture file as uint8 [H, W, C], in grey for one channel and else in colour; what is transparent is white.
 

@@ -7,7 +7,6 @@ import pytest
 from judges import classifier
 from lodestar.cli import main
 from lodestar.cli.info import lines
-from lodestar.cli.rules import source
 from lodestar.guidance import RULES
 from lodestar.guidance.schedules import SHAPES
 from lodestar.process import GRIDS
@@ -83,11 +82,6 @@ def test_every_grid_is_listed(tmp_path, capsys):
     assert [g["name"] for g in grids] == sorted(GRIDS)
     assert all(g["about"] for g in grids)
     assert any(line.startswith("lam ") for line in out.splitlines())
-
-
-def test_a_source_is_what_follows_the_first_sentence():
-    assert source("Some guidance. A & B 2022,\narXiv:1, eq. 6.\n\nMore.") == "A & B 2022, arXiv:1, eq. 6."
-    assert source("Nobody's") == "Nobody's"
 
 
 def test_both_can_be_run_dry(tiny_model, capsys):

@@ -27,6 +27,7 @@ COMMANDS = {
     "train": "a model, on the embedded world or on images of your own",
     "info": "what a model is, and what was measured of it",
     "rules": "the guidance rules and samplers there are",
+    "report": "what was measured, as a page with plots and pictures",
     "figure": "what guidance aims at and what it draws, on data known exactly",
 }
 _SIGNALLED = {"SIGINT": 130, "SIGTERM": 143}

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import MISSING, Field, fields, replace
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from ..citing import Citation, cited
 from ..expression import show
 from ..guidance import ALL, CFG, RULES, Ask, Number, Rule, Wrapper
 from ..guidance.rule import asks_of
 from ..guidance.schedules import Shape
 from ..model import JUDGES
 from ..process import Cosine, levels
-from .rules import source
 from .show import table
 
 TAKES = {  # what a field takes by its type, where it has no range
@@ -32,21 +32,20 @@ TAKES = {  # what a field takes by its type, where it has no range
     Sequence[Sequence[Number]]: "rows of numbers",
 }
 END = r"(?<!\beq)(?<!\bsec)(?<!\bal)\.(?= |$)"  # of a sentence
-EQUATION = r"(?:eq\.|[sS]ec\.|app\.|Alg\.|Algorithms?|Theorem|Table) [\w.-]+(?:(?:, | and )\d[\w.-]*)*"
 
 
 def entry(name: str) -> dict[str, Any]:
     """The rule of this name, told whole."""
     cls = RULES[name]
     text = inspect.cleandoc(sys.modules[cls.__module__].__doc__ or "")
-    cites = source(text)
+    cites = Citation(name, cited(cls))
     return {
         "name": name,
         "folder": cls.__module__.split(".")[-2],
         "about": (inspect.getdoc(cls) or "").splitlines()[0],
-        "source": cites,
-        "arxiv": re.findall(r"arXiv:(\d{4}\.\d{4,5})", cites),
-        "equation": [found.rstrip(".") for found in re.findall(EQUATION, cites)],
+        "source": cites.source,
+        "arxiv": cites.arxiv,
+        "equation": cites.equation,
         "space": labelled(text, "Space") or sentence(text, r"[^.]*\bevery space\b"),
         "neutral": dict(getattr(cls, "neutral", {})),
         "cost": labelled(text, "Cost"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable, Collection
 from dataclasses import MISSING, Field, dataclass, fields
 from math import isfinite
@@ -92,17 +91,21 @@ def _shape(name: str, cls: type) -> dict[str, Any]:
 
 
 def _rule(name: str, cls: type) -> dict[str, Any]:
+    from ..citing import cited
+
     return {
         "name": name,
         "fields": {f.name: _default(f) for f in fields(cls) if f.init},
         "neutral": dict(getattr(cls, "neutral", {})),
         "about": _first_line(cls),
-        "source": source(sys.modules[cls.__module__].__doc__),
+        "source": cited(cls),
     }
 
 
 def _sampler(name: str, function: Callable[..., Any]) -> dict[str, Any]:
-    return {**_function(name, function), "source": source(sys.modules[function.__module__].__doc__)}
+    from ..citing import cited
+
+    return {**_function(name, function), "source": cited(function)}
 
 
 def _function(name: str, function: Callable[..., Any]) -> dict[str, Any]:
@@ -116,13 +119,6 @@ def _function(name: str, function: Callable[..., Any]) -> dict[str, Any]:
 def _default(field: Field[Any]) -> Any:
     """The default; None where a value has to be given, as for the rule that a wrapper is around."""
     return None if field.default is MISSING else field.default
-
-
-def source(doc: str | None) -> str:
-    """Paper and equation: what follows the first sentence of a module's first paragraph, or all of it."""
-    paragraph = " ".join((doc or "").split("\n\n")[0].split())
-    head, _, tail = paragraph.partition(". ")
-    return tail or head
 
 
 def _first_line(thing: object) -> str:
