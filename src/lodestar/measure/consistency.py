@@ -92,7 +92,7 @@ def fitted(
     model: Model, source: Source, n: int = 2000, *, inner: str = INNER, seed: int = 0, batch: int = 64,
     on_pictures: OnPictures | None = None,
 ) -> Fitted:  # fmt: skip
-    """The schedule of a model on its own training pictures: 6 network rows a picture at each of its levels, for cfg(2).
+    """The schedule of a model on its own training pictures: 6 network rows a picture, for cfg(2).
 
     Raises UsageError for data without what the model is told, and for rules that it cannot follow.
     """
