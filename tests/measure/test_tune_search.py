@@ -4,8 +4,8 @@ import re
 from dataclasses import replace
 
 import pytest
+from valley import Bowl, scale
 
-from bowl import Bowl, scale
 from lodestar.errors import UsageError
 from lodestar.measure.points import Points
 from lodestar.measure.setting import Setting
