@@ -31,7 +31,7 @@ def test_info_tells_what_a_classifier_tells_apart(tmp_path, capsys):
     assert "cat, dog, owl" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", ["scenes"])
+@pytest.mark.parametrize("name", ["cifar10", "scenes"])
 def test_info_tells_what_a_shipped_detector_was_measured_at(name, capsys):
     assert main(["info", name]) == 0
     out = capsys.readouterr().out

@@ -82,7 +82,7 @@ def test_version(capsys):
         (["train", "--preset"], "--preset needs a value (see lodestar train --help)"),
         (["train", "--out", "r", "--config"], "--config needs a value (see lodestar train --help)"),
         (["sample", "x", "--steps"], "--steps needs a value (see lodestar sample --help)"),
-        (["info", "nothing-such"], "unknown model 'nothing-such': there are edit-32, scenes, scenes-32"),
+        (["info", "nothing-such"], "unknown model 'nothing-such': there are cifar10, edit-32, scenes, scenes-32"),
         (["rules", "cosine"], "'cosine' is a schedule and no rule: lodestar rules lists it"),
         (["rules", "unipc"], "'unipc' is a sampler and no rule: lodestar rules lists it"),
     ],

@@ -108,6 +108,8 @@ DETECTOR_CIFAR10 = LikelihoodPreset(
     ),
     augment=Augment(shift=2),
     licence="see the data's",
+    # python -m benchmarks.detectors runs/detector-cifar10/model --data cifar10; the whole test split
+    measured={"seed": 0, "images": 600_000, "pictures": 10_000, "accuracy": 0.8812, "accuracy_95": (0.8747, 0.8874)},
 )
 
 PRESETS = {

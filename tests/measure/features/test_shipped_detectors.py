@@ -12,7 +12,7 @@ from lodestar.train import PRESETS
 from lodestar.train.classifying import answered
 
 MOST = 4 * 2**20  # bytes
-NAMES = ["scenes"]
+NAMES = ["cifar10", "scenes"]
 
 
 def test_the_shipped_detectors_are_these():
@@ -49,8 +49,15 @@ def test_scenes_are_read_at_either_size(side):
     assert ((said == asked) | (asked < 0)).all(1).float().mean() > 0.9
 
 
+def test_cifar10_is_told_by_its_ten_classes():
+    classes = "airplane automobile bird cat deer dog frog horse ship truck"
+    assert detector("cifar10").classes == {"class": tuple(classes.split())}
+
+
 def test_an_unknown_name_is_told_which_there_are():
-    with pytest.raises(UsageError, match="unknown detector 'xyz': there are clip, dinov2, inception, scenes"):
+    with pytest.raises(UsageError, match="unknown detector 'xyz': there are cifar10, clip, dinov2, inception, scenes"):
         detector("xyz")
+    with pytest.raises(UsageError, match="did you mean 'cifar10'"):
+        detector("cifar100")
     with pytest.raises(UsageError, match="is a model that draws pictures"):
         detector("scenes-32")

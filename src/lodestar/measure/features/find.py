@@ -2,7 +2,7 @@
 
 inception:weights.pth   dinov2:folder   clip:folder      with weights that are there
 inception:hub           dinov2:hub      clip:hub         downloaded, because it is asked for
-scenes                  runs/mine/model                  shipped, or trained by Lodestar
+scenes   cifar10        runs/mine/model                  shipped, or trained by Lodestar
 """
 
 from __future__ import annotations
