@@ -30,7 +30,7 @@ from .pairs import pairs
 SCENES_32 = "scenes-32"  # the preset whose options are shown where none is named
 EMBEDDED = {"scenes": ScenesSource, "edits": EditsSource}  # the data that is in the package
 # What a preset is of where no data is named.
-OWN = {SCENES_32: "scenes", "edit-32": "edits"}
+OWN = {SCENES_32: "scenes", "study-16": "scenes", "edit-32": "edits"}
 OWN |= dict.fromkeys(("classifier-scenes", "clip-scenes", "detector-scenes"), "scenes")
 
 MEASURED = 32  # test prompts, as often as samples are drawn
