@@ -131,7 +131,7 @@ class Study(Command):
         chosen = preset(self.preset)
         if not isinstance(chosen, Preset):
             raise UsageError(f"'{self.preset}' is no preset of a model that draws: choose study-16 or cifar10")
-        images = {"images": self.images, "steps": 0} if self.images else {}
+        images: dict[str, Any] = {"images": self.images, "steps": 0} if self.images else {}
         chosen = tiny(chosen) if self.quick else chosen
         return replace(chosen, train=replace(chosen.train, threads=self.threads or 0, **images))
 

@@ -2,7 +2,6 @@
 
 import pytest
 
-from curves import N, curve, number, point
 from lodestar.errors import UsageError
 from lodestar.measure.numbers import Number
 from lodestar.measure.study.claims import (
@@ -17,6 +16,7 @@ from lodestar.measure.study.claims import (
     worse,
 )
 from lodestar.measure.study.claims import curve as curve_of
+from made_up import N, curve, number, point
 
 LEAST_INSIDE = {0: 10.0, 0.1: 9.0, 0.3: 8.0, 1: 9.5, 4: 20.0}
 W = (0.0, 0.1, 0.3, 1.0, 4.0)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from curves import point
 from lodestar.errors import UsageError
 from lodestar.guidance import parse
 from lodestar.measure.setting import Evaluation, Setting
@@ -15,6 +14,7 @@ from lodestar.measure.study import STUDIES, measured, plan, verdicts
 from lodestar.measure.study.page import page
 from lodestar.measure.study.plots import draw
 from lodestar.measure.study.run import path_of
+from made_up import point
 
 PROTOCOL = {"samples": 1000, "detector": {"name": "made up"}}
 
@@ -56,7 +56,7 @@ def test_where_all_is_as_in_the_paper_every_claim_is_confirmed(study: str, tmp_p
 
 
 def test_the_studies_are_the_papers() -> None:
-    assert {drop for drop in STUDIES["dropout"].drops} == {0.1, 0.2, 0.5}
+    assert set(STUDIES["dropout"].drops) == {0.1, 0.2, 0.5}
     assert [facts["w"] for _, facts in STUDIES["strength"].settings()] == [0, 0.1, 0.3, 1, 2, 4]
     assert {setting.steps for setting, _ in STUDIES["steps"].settings()} == {32, 64, 128, 256}
     assert len(STUDIES["dropout"].settings()) * 3 == 18
@@ -79,7 +79,7 @@ def test_a_study_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
     file.write_bytes(b"".join(lines[:4]) + lines[4][:50])  # three points, and half of one
     benches: dict[float, Paper] = {}
     with pytest.warns(UserWarning, match="half a line"):
-        asked, found = paper(tmp_path, "strength", benches)
+        _, found = paper(tmp_path, "strength", benches)
     assert len(benches[0.1].asked) == 3
     assert [p.facts["w"] for p in found[0.1]] == [0, 0.1, 0.3, 1, 2, 4]
     assert file.read_bytes().count(b"\n") == 7

@@ -17,7 +17,7 @@ TITLES = {
     "dropout": "How often the condition is dropped in training",
     "steps": "The number of steps",
 }
-SHOWN = ("FD", "IS", "prompt accuracy", "class accuracy", "precision", "recall", "diversity", "saturation")
+SHOWN = ("FD", "IS", "class accuracy", "prompt accuracy", "precision", "recall", "diversity", "saturation")
 Called = Callable[[str], str]  # the name under which a metric is told, as FD-scenes
 
 

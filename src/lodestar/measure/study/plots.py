@@ -1,4 +1,4 @@
-"""The curves of a study, with error bars: distance, fidelity, diversity and colours against w or T, and the frontier."""
+"""The curves of a study with error bars: distance, fidelity, diversity and colours against w or T; the frontier."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _lines(plan: Plan, found: Mapping[float, Sequence[Evaluation]]) -> list[Line
 
 def _panels(plan: Plan, lines: Sequence[Line]) -> list[tuple[str, str]]:
     """What is drawn against what."""
-    points = dict(enumerate(point for line in lines for point in line.points))
+    points = [point for line in lines for point in line.points]
     score, x = score_of(points), T if plan.study == "steps" else W
     panels = [(x, DISTANCE), (x, score)]
     if plan.study != "steps":

@@ -15,7 +15,7 @@ from ..setting import Evaluation, Setting
 from .plan import Plan
 
 Bench: TypeAlias = Callable[..., Evaluation]  # (setting, on_samples=...)
-Begin: TypeAlias = Callable[[float], tuple[Bench, Mapping[str, Any]]]  # the model with this drop: its bench and protocol
+Begin: TypeAlias = Callable[[float], tuple[Bench, Mapping[str, Any]]]  # from a drop: the model's bench and protocol
 OnPoint: TypeAlias = Callable[[float, Setting], Callable[[int, int], None]]  # one begins: who hears of its samples
 
 
