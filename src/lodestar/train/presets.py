@@ -174,7 +174,7 @@ EDIT_32 = replace(
     },
 )
 
-PRESETS: dict[str, Preset] = {p.name: p for p in (SCENES_32, STUDY_16, CIFAR10, IMAGES, EDIT_32)}
+PRESETS: dict[str, Preset] = {p.name: p for p in (SCENES_32, CIFAR10, IMAGES, EDIT_32, STUDY_16)}
 
 
 def sized(network: N, size: str) -> N:

@@ -16,6 +16,7 @@ from lodestar.measure.study.claims import (
     worse,
 )
 from lodestar.measure.study.claims import curve as curve_of
+from lodestar.measure.study.claims import frontier as front
 from made_up import N, curve, number, point
 
 LEAST_INSIDE = {0: 10.0, 0.1: 9.0, 0.3: 8.0, 1: 9.5, 4: 20.0}
@@ -108,6 +109,12 @@ def test_a_gap_is_taken_at_the_same_score() -> None:
     for gap in gaps(frontier(2), frontier(0, start=0.25), "score"):
         assert gap.apart.value == pytest.approx(2)
         assert gap.level == pytest.approx(10 + 20 * gap.score)
+
+
+def test_points_behind_the_frontier_do_not_count() -> None:
+    behind = {**frontier(0), 9.0: point(9, FD=40.0, score=0.3)}
+    assert list(front(behind, "score")) == list(W)
+    assert [g.apart.value for g in gaps(behind, frontier(0), "score")] == pytest.approx([0, 0, 0])
 
 
 def test_frontiers_alike_within_a_tenth() -> None:

@@ -166,12 +166,13 @@ class Gap:
 
 
 def gaps(a: Curve, b: Curve, score: str, metric: str = DISTANCE) -> list[Gap]:
-    """a - b at each of SHARES, between the points by straight lines; none where they share no scores.
+    """a - b at each of SHARES, between the points of each frontier by straight lines; none where they share no scores.
 
     A split is compared over the scores that it reaches itself, for those of a few samples may lie elsewhere as a whole.
     """
+    a, b = (frontier(curve, score, metric) for curve in (a, b))
     splits = len(next(iter(a.values()))[metric].splits)
-    ways = [(_frontier(a, score, metric, k), _frontier(b, score, metric, k)) for k in (None, *range(splits))]
+    ways = [(_line(a, score, metric, k), _line(b, score, metric, k)) for k in (None, *range(splits))]
     if not all(_shared(*way) for way in ways):
         return []
     return [_gap([_between(*way, share) for way in ways]) for share in SHARES]
@@ -184,7 +185,19 @@ def _gap(found: Sequence[tuple[float, float, float]]) -> Gap:
     return Gap(scores[0], apart(a, b), b.value)
 
 
-def _frontier(curve: Curve, score: str, metric: str, split: int | None) -> np.ndarray:
+def frontier(curve: Curve, score: str, metric: str = DISTANCE) -> Curve:
+    """The points than which no other has both as good a score and a lower distance."""
+
+    def behind(point: Evaluation) -> bool:
+        return any(
+            other[score].value >= point[score].value and other[metric].value < point[metric].value
+            for other in curve.values()
+        )
+
+    return {w: point for w, point in curve.items() if not behind(point)}
+
+
+def _line(curve: Curve, score: str, metric: str, split: int | None) -> np.ndarray:
     """[2, W]: score and distance at each w, by rising score; of all samples or of one split."""
     numbers = [(point[score], point[metric]) for point in curve.values()]
     return np.array(sorted([x.value if split is None else x.splits[split] for x in pair] for pair in numbers)).T

@@ -63,7 +63,9 @@ def _decides(verdict: Verdict) -> str:
 def _rests() -> str:
     return (
         "Each difference is of pairs of splits with the same prompts and noise, with its 95 % interval, one at a time; "
-        "a claim is confirmed where all of them lie as it says, and refuted where one lies wholly elsewhere."
+        "a claim is confirmed where all of them lie as it says, and refuted where one lies wholly elsewhere. "
+        "Samples are those at which the interval of an open difference, were it to stay as it is, would end at the "
+        "border."
     )
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 INCHES, DPI = (4.2, 3.2), 110  # of a panel, and of the picture
+COLUMNS = 3  # panels side by side
 W, T = "w", "T"
 LINEAR = 0.1  # w up to which its axis is linear; above it is logarithmic
 
@@ -40,15 +41,16 @@ def check() -> None:
 
 
 def draw(plan: Plan, found: Mapping[float, Sequence[Evaluation]], called: Called = str) -> Tensor:
-    """uint8 [H, W, 3]: the panels of a study side by side."""
+    """uint8 [H, W, 3]: the panels of a study."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     lines = _lines(plan, found)
     panels = _panels(plan, lines)
-    figure = Figure(figsize=(INCHES[0] * len(panels), INCHES[1]), dpi=DPI, layout="constrained")
-    for place, (x, y) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-        _panel(place, lines, x, y, called)
+    across, down = min(COLUMNS, len(panels)), -(-len(panels) // COLUMNS)
+    figure = Figure(figsize=(INCHES[0] * across, INCHES[1] * down), dpi=DPI, layout="constrained")
+    for i, (x, y) in enumerate(panels, 1):
+        _panel(figure.add_subplot(down, across, i), lines, x, y, called)
     drawn = FigureCanvasAgg(figure)
     drawn.draw()
     return torch.from_numpy(np.asarray(drawn.buffer_rgba())[..., :3].copy())

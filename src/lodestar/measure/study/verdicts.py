@@ -36,7 +36,7 @@ def _strength(plan: Plan, curves: Mapping[float, Mapping[int, Curve]]) -> Iterat
     for name in measured(FIDELITY, every):
         yield f"Fidelity rises with w: {name}", "IS 53.7 at w 0, 260 at 4 (Table 1)", claims.rising(points, name)
     for name in measured(DIVERSITY, every):
-        yield f"Diversity falls with w: {name}", "said, not measured (sec. 4)", claims.falling(points, name)
+        yield f"Diversity falls with w: {name}", "said, not measured", claims.falling(points, name)
     for name in measured(["saturation"], every):
         yield "Saturation of colours rises with w", "shown, not measured (Fig. 3)", claims.rising(points, name)
 
