@@ -98,7 +98,7 @@ def plan_of(preset: AnyPreset) -> Plan | LikelihoodPlan:
 class Train(Command):
     """Train a model. The options after the first ones are the preset's own; `--preset NAME --help` shows its values."""
 
-    # scenes-32, edit-32, cifar10, images, classifier- or detector-scenes, classifier- or detector-cifar10, clip-scenes
+    # scenes-32, edit-32, study-16, cifar10, images, clip-scenes, or classifier- or detector- before scenes or cifar10
     preset: str | None = None
     data: str | None = None  # a folder, a .parquet file or a Hub id; "scenes" is the embedded world, "edits" of it
     out: Path | None = None  # the run's folder: log, checkpoints, sample strips and the model

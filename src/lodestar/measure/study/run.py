@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from ..points import Points
-from ..setting import Evaluation, Setting
+from ..setting import Evaluation, Measures, Setting
 from .plan import Plan
 
-Bench: TypeAlias = Callable[..., Evaluation]  # (setting, on_samples=...)
-Begin: TypeAlias = Callable[[float], tuple[Bench, Mapping[str, Any]]]  # from a drop: the model's bench and protocol
+Begin: TypeAlias = Callable[[float], tuple[Measures, Mapping[str, Any]]]  # from a drop: the model's bench and protocol
 OnPoint: TypeAlias = Callable[[float, Setting], Callable[[int, int], None]]  # one begins: who hears of its samples
 
 
@@ -30,12 +30,13 @@ def path_of(drop: float, folder: Path) -> Path:
 
 
 def _model(
-    plan: Plan, drop: float, bench: Bench, protocol: Mapping[str, Any], folder: Path, on_point: OnPoint | None
+    plan: Plan, drop: float, bench: Measures, protocol: Mapping[str, Any], folder: Path, on_point: OnPoint | None
 ) -> list[Evaluation]:
     points = Points.open(path_of(drop, folder), protocol)
-    for setting, facts in plan.settings():
-        if setting.key not in points.done:
-            hears = {} if on_point is None else {"on_samples": on_point(drop, setting)}
-            found = bench(setting, **hears)
-            points.add(replace(found, facts={**found.facts, **facts, "drop": drop}))
-    return [points.done[setting.key] for setting, _ in plan.settings()]
+
+    def drawn(setting: Setting, facts: Mapping[str, object]) -> Evaluation:
+        hears = {} if on_point is None else {"on_samples": on_point(drop, setting)}
+        found = bench(setting, **hears)
+        return replace(found, facts={**found.facts, **facts, "drop": drop})
+
+    return [points.get(setting, partial(drawn, setting, facts)) for setting, facts in plan.settings()]
