@@ -148,6 +148,13 @@ def test_the_training_runs_for_a_gpu_are_ones(capsys):
     assert len(commands) == 4
 
 
+@pytest.mark.parametrize("study", ["strength", "dropout", "steps"])
+def test_the_studies_for_a_gpu_are_ones(study, capsys):
+    text = (ROOT / "benchmarks" / "GPU.md").read_text("utf-8").replace("\\\n", " ")
+    [command] = re.findall(r"python3 -m lodestar (study .*)", text)
+    assert main([*command.replace("$WHAT", study).split(), "--dry-run"]) == 0, capsys.readouterr().err
+
+
 def program(*words):
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
     return subprocess.run([sys.executable, *words], cwd=ROOT, env=environment, capture_output=True, text=True)

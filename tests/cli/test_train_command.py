@@ -59,7 +59,7 @@ def test_a_configuration_comes_back_the_same(capsys):
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        ("--out r", "train needs --preset, one of scenes-32, cifar10, images, edit-32, classifier-scenes, "),
+        ("--out r", "train needs --preset, one of scenes-32, cifar10, images, edit-32, study-16, "),
         ("--preset scenes-31 --out r", "unknown preset 'scenes-31': did you mean 'scenes-32'?"),
         ("--preset scenes-32", "train needs --out"),
         ("--preset images --out r", "preset 'images' needs --data"),

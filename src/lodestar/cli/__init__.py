@@ -24,6 +24,7 @@ COMMANDS = {
     "sweep": "rules at many scales, intervals and steps, each measured with the same noise",
     "compare": "rules at equal network evaluations, each tuned on other seeds",
     "tune": "the guidance that is best by a metric, found, confirmed and written into the model",
+    "study": "the CFG paper's studies on models of one's own, and which of its claims hold there",
     "train": "a model, on the embedded world or on images of your own",
     "info": "what a model is, and what was measured of it",
     "rules": "the guidance rules and samplers there are",

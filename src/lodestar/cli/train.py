@@ -30,7 +30,7 @@ from .pairs import pairs
 SCENES_32 = "scenes-32"  # the preset whose options are shown where none is named
 EMBEDDED = {"scenes": ScenesSource, "edits": EditsSource}  # the data that is in the package
 # What a preset is of where no data is named.
-OWN = {SCENES_32: "scenes", "edit-32": "edits"}
+OWN = {SCENES_32: "scenes", "study-16": "scenes", "edit-32": "edits"}
 OWN |= dict.fromkeys(("classifier-scenes", "clip-scenes", "detector-scenes"), "scenes")
 
 MEASURED = 32  # test prompts, as often as samples are drawn
@@ -98,7 +98,7 @@ def plan_of(preset: AnyPreset) -> Plan | LikelihoodPlan:
 class Train(Command):
     """Train a model. The options after the first ones are the preset's own; `--preset NAME --help` shows its values."""
 
-    # scenes-32, edit-32, cifar10, images, classifier- or detector-scenes, classifier- or detector-cifar10, clip-scenes
+    # scenes-32, edit-32, study-16, cifar10, images, clip-scenes, or classifier- or detector- before scenes or cifar10
     preset: str | None = None
     data: str | None = None  # a folder, a .parquet file or a Hub id; "scenes" is the embedded world, "edits" of it
     out: Path | None = None  # the run's folder: log, checkpoints, sample strips and the model

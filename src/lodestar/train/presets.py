@@ -29,7 +29,7 @@ from ..networks import encoder, unet
 from ..networks.encoder import ImageEncoderConfig
 from ..networks.tower import TowerConfig
 from ..networks.unet import UNetConfig
-from ..process import DENSITIES, PROCESSES, Density, Flow, LogitNormal, Process
+from ..process import DENSITIES, PROCESSES, Cosine, Density, Flow, LogitNormal, Process
 from ..request import Defaults
 from .config import TrainConfig
 from .optim import OPTIMIZERS
@@ -104,6 +104,28 @@ SCENES_32 = Preset(
     },
 )
 
+STUDY_16 = Preset(
+    name="study-16",
+    command="lodestar train --preset study-16 --out runs/study-16",
+    train=TrainConfig(
+        images=200_000, batch=64, optimizer="muon", lr=1.5e-3, warmup=200, schedule="wsd", ema_half_life=8_000
+    ),
+    network=UNetConfig(
+        channels=(16, 32, 64), transformers=(0, 0, 2), head=32, vector=128, tower=TowerConfig(dim=64, head=32)
+    ),
+    resolution=16,
+    condition="text",
+    null="empty",
+    length=24,
+    process=Cosine(),
+    kind="x0",
+    loss="flow",
+    density=LogitNormal(mean=0.2),
+    guidance="cfg(2)",
+    sampler="ancestral(noise_mix=0.3)",
+    steps=64,
+)
+
 CIFAR10 = Preset(
     name="cifar10",
     command="lodestar train --preset cifar10 --data DATA --flip --out runs/cifar10",
@@ -152,7 +174,7 @@ EDIT_32 = replace(
     },
 )
 
-PRESETS: dict[str, Preset] = {p.name: p for p in (SCENES_32, CIFAR10, IMAGES, EDIT_32)}
+PRESETS: dict[str, Preset] = {p.name: p for p in (SCENES_32, CIFAR10, IMAGES, EDIT_32, STUDY_16)}
 
 
 def sized(network: N, size: str) -> N:
