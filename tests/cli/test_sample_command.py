@@ -411,3 +411,20 @@ def test_a_full_disk_leaves_what_was_there(sample, capsys, monkeypatch):
     assert "No space left on device" in capsys.readouterr().err
     assert left() == ["strip.png"]
     assert Path("strip.png").read_bytes() == b"before"
+
+
+def test_each_image_is_saved_by_itself(sample, tmp_path):
+    assert sample("a red circle", "--out", tmp_path / "s.png", "--pictures", tmp_path / "each") == 0
+    first, second = sorted((tmp_path / "each").iterdir())
+    assert [Image.open(path).size for path in (first, second)] == [(16, 16)] * 2
+    assert read_recipe(second)["sample"] == {"index": 1, "prompt": "a red circle", "seed": 1}
+
+
+def test_single_pictures_are_of_one_run(sample, tmp_path, capsys):
+    options = ("--out", tmp_path / "s.png", "--pictures", tmp_path / "each")
+    assert sample("a red circle", "--scales", 1, 2, *options) == 2
+    assert "leave one of them out" in capsys.readouterr().err
+    assert not (tmp_path / "each").exists()
+    (tmp_path / "file").write_text("")
+    assert sample("a red circle", "--out", tmp_path / "s.png", "--pictures", tmp_path / "file") == 2
+    assert not (tmp_path / "s.png").exists()

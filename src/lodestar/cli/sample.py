@@ -58,6 +58,7 @@ class Sample(Command):
     unconditional: bool = False  # sample without a prompt
     prompts: Path | None = None  # a file with a prompt a line; blank lines and those after # are skipped
     out: Path | None = None  # a picture, by default sample.png; with --prompts a folder, by default samples
+    pictures: Path | None = None  # a folder: each image also as a PNG of its own, pixel by pixel, with its recipe
     device: str = "auto"  # cpu, cuda, mps; auto: the best there is
     threads: int | None = None  # of the CPU; by default as torch has them
 
@@ -92,7 +93,15 @@ class Sample(Command):
         index = {} if self.prompts is None else {"index.json": show.json_bytes(results)}
         write_files(paths[0].parent, {**files, **index})
         print(f"picture: {paths[0]}" if self.prompts is None else f"pictures: {paths[0].parent}, {len(paths)} of them")
-        return results
+        return {**results, **self._each(done)}
+
+    def _each(self, done: Sequence[Run]) -> dict[str, object]:
+        """Write each image by itself, where that is asked for."""
+        if self.pictures is None:
+            return {}
+        files = done[0].result.save_each(self.pictures)
+        print(f"single pictures: {self.pictures}, {len(files)} of them")
+        return {"single_pictures": [str(file) for file in files]}
 
     def _asked(self) -> list[str | None]:
         """The prompts, after the checks that need no model."""
@@ -120,6 +129,12 @@ class Sample(Command):
             raise UsageError("--away says what --towards is to be more likely than: give both")
         if self.init is None and (self.mask or self.strength is not None):
             raise UsageError(f"--{'mask' if self.mask else 'strength'} needs a picture to start from: give --init")
+        if self.pictures is not None:
+            show.check_folder(self.pictures)
+        if self.pictures is not None and self.scales:
+            raise UsageError(
+                "--pictures saves the images of one run, and --scales makes several: leave one of them out"
+            )
         guides = self.guidance is not None or self.negative is not None or self.named
         if self.scales and self.unconditional and not guides:
             raise UsageError("--scales needs a prompt: without one there is nothing to guide, and all rows are equal")
