@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from importlib.util import find_spec
 
 import pytest
 from pages import blocks, text
@@ -37,7 +38,8 @@ def test_every_command_is_one(capsys):
     ran = set()
     for program, *args in commands():
         if program == "python":
-            assert args[:2] == ["-m", "benchmarks.classifiers"]
+            assert args[0] == "-m"
+            assert find_spec(args[1]) is not None, args[1]
             continue
         more = {"train": ["--dry-run"], "sample": ["--n", "1"]}.get(args[0], [])
         assert main([*args, *more]) == 0, (args, capsys.readouterr().err)
