@@ -108,7 +108,7 @@ STUDY_16 = Preset(
     name="study-16",
     command="lodestar train --preset study-16 --out runs/study-16",
     train=TrainConfig(
-        images=200_000, batch=64, optimizer="muon", lr=1.5e-3, warmup=200, schedule="wsd", ema_half_life=8_000
+        images=500_000, batch=64, optimizer="muon", lr=1.5e-3, warmup=200, schedule="wsd", ema_half_life=8_000
     ),
     network=UNetConfig(
         channels=(16, 32, 64), transformers=(0, 0, 2), head=32, vector=128, tower=TowerConfig(dim=64, head=32)
