@@ -110,6 +110,19 @@ def test_archives_that_cannot_be_measured(evaluate, tmp_path: Path, capsys, arra
     assert "Traceback" not in error
 
 
+@pytest.mark.parametrize("data", [b"", b"PK nothing", b"\x93NUMPY"], ids=["empty", "damaged", "npy"])
+def test_files_that_are_no_archives(evaluate, tmp_path: Path, capsys, data: bytes) -> None:
+    (tmp_path / "some.npz").write_bytes(data)
+    assert evaluate(tmp_path / "some.npz") == 2
+    assert evaluate(drawn(tmp_path / "s"), "--reference", tmp_path / "some.npz") == 2
+    assert capsys.readouterr().err.count("some.npz is no .npz file") == 2
+
+
+def test_a_rule_that_is_none_is_told_before_the_reference_is_looked_at(evaluate, tmp_path: Path, tiny_model) -> None:
+    assert evaluate(tiny_model, "--guidance", "cgf(2)") == 2
+    assert not (tmp_path / "cache").exists()
+
+
 def test_a_reference_of_other_pictures_is_refused(evaluate, tmp_path: Path, capsys) -> None:
     np.savez(tmp_path / "stats.npz", mu=np.zeros(7), sigma=np.eye(7))
     assert evaluate(drawn(tmp_path / "s"), "--reference", tmp_path / "stats.npz") == 2

@@ -32,6 +32,12 @@ def test_papers_have_their_own_ranges():
     assert candidate("FDG").rules[0] == "fdg([1, 3])"
 
 
+@pytest.mark.parametrize("name", ["pag", "seg", "slg"])
+def test_what_perturbs_the_network_is_tried_alone_and_at_its_papers_strength(name):
+    assert str(parse(f"{name}(cfg(1), strength=3)")) in candidate(name).rules
+    assert any("cfg(2.5)" in rule for rule in candidate(name).rules)
+
+
 def test_what_is_written_out_is_tried_at_the_scales_of_cfg_or_as_it_is():
     found = candidate("rescale(cfg, phi=.5)")
     assert found.name == "rescale(cfg, phi=0.5)"

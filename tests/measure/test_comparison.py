@@ -169,6 +169,15 @@ def test_a_comparison_that_was_killed_goes_on(tmp_path):
     assert bench.asked == []
 
 
+def test_a_rule_that_costs_less_at_scale_1_has_more_steps_there():
+    def less_at_1(setting):
+        return setting.steps * (2.0 if "cfg(1)" in setting.guidance else 3.0)
+
+    one = Candidate("pag", ("pag(cfg(2.5), strength=1)", "pag(cfg(1), strength=1)"))
+    [found], _ = entries([one], Setting(), 12, less_at_1)
+    assert [setting.steps for setting in found.settings] == [4, 6]
+
+
 def test_a_candidate_keeps_its_order():
     found, _ = entries([Candidate("two", ("cfg(3)", "cfg(2)"))], Setting(), 10, rows(2))
     assert [(s.guidance, s.steps) for s in found[0].settings] == [("cfg(3)", 5), ("cfg(2)", 5)]

@@ -1,6 +1,7 @@
 """Every number has an interval that contains the truth as often as it says, and its value on every split."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -60,9 +61,55 @@ def test_intervals_hold_the_mean_as_often_as_they_say() -> None:
     assert 34 <= inside <= 40  # 38 of 40 expected
 
 
-def _scored(values: torch.Tensor) -> Gathered:
-    found = seen(pictures(len(values), 0))
-    return Gathered(found.size, found.parts, found.features, {}, {"saturation": values}, found.prompt, found.split)
+def made_up(real: torch.Tensor, n: int, seed: int, each: int = 1) -> dict[str, Number]:
+    """Of features of the same distribution as the real ones, and a number that is alike within a prompt."""
+    x = torch.randn(n, 4, generator=torch.Generator().manual_seed(seed))
+    common = torch.randn(n // each, generator=torch.Generator().manual_seed(seed + 1000))
+    own = 0.6 * x[:, 0] + 0.8 * common.repeat_interleave(each)
+    split, told = torch.arange(n) * 10 // n, {"saturation": own.sigmoid().double(), "class accuracy": (own > 0).double()}
+    parts = tuple(Moments.of(x[split == i]) for i in range(10))
+    reference = Reference({"data": "x", "split": "y"}, Moments.of(real), real)
+    return numbers(Gathered((8, 8), parts, x, {}, told, torch.arange(n) // each, split, each), reference)
+
+
+@pytest.mark.slow
+def test_intervals_and_verdicts_are_right_as_often_as_they_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    """95 of 100 intervals hold what is expected, and of pairs that are equal 5 of 100 are told apart."""
+    monkeypatch.setattr("lodestar.measure.numbers.mind", lambda *_: 0.0)  # most of the time
+    real, times = torch.randn(400, 4, generator=torch.Generator().manual_seed(99)), 60
+    found = [made_up(real, 200, seed, each=5) for seed in range(2 * times)]
+    for metric in ("FD", "precision", "recall", "density", "coverage", "saturation", "class accuracy"):
+        of = [each[metric] for each in found]
+        mean = sum(number.value for number in of) / len(of)
+        inside = sum(number.low <= mean <= number.high for number in of) / len(of)
+        apart_ = [apart(a, b) for a, b in zip(of[::2], of[1::2], strict=True)]
+        wrong = sum(not number.low <= 0 <= number.high for number in apart_) / times
+        assert inside >= 0.89, metric
+        assert wrong <= 0.12, metric  # 5 % expected; 7 of 60 by chance
+
+
+def test_a_distance_spreads_as_that_of_all_samples_does_not_of_a_tenth(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of equal distributions a Frechet distance of a tenth is ten times as large, and spreads ten times as much."""
+    monkeypatch.setattr("lodestar.measure.numbers.mind", lambda *_: 0.0)
+    real = torch.randn(400, 4, generator=torch.Generator().manual_seed(99))
+    found = [made_up(real, 200, seed)["FD"] for seed in range(12)]
+    spread = torch.tensor([number.value for number in found]).std()
+    assert torch.tensor([number.error for number in found]).mean() < 2 * spread
+
+
+def test_of_a_prompt_with_several_samples_the_prompt_counts() -> None:
+    """Samples that are all alike within a prompt say no more than one of them."""
+    values = (torch.arange(40) % 3 > 0).double()
+    one, five = _scored(values), _scored(values.repeat_interleave(5), each=5)
+    for name in ("prompt accuracy", "saturation"):
+        a, b = numbers(one, None)[name], numbers(five, None)[name]
+        assert (b.low, b.high) == pytest.approx((a.low, a.high)), name
+
+
+def _scored(values: torch.Tensor, each: int = 1) -> Gathered:
+    found = seen(pictures(len(values), 0), each=each)
+    told = {"saturation": values, "prompt accuracy": (values > 0.5).double()}
+    return replace(found, log_p={}, each=told)
 
 
 def test_paired_differences_are_narrower() -> None:

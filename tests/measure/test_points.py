@@ -58,7 +58,7 @@ def test_another_protocol_is_refused_and_another_version_told(tmp_path: Path) ->
     path = filled(tmp_path / "points.jsonl").path
     with pytest.raises(UsageError, match="measured otherwise: samples 100 and now 50; write into another file"):
         Points.open(path, {**PROTOCOL, "samples": 50})
-    with pytest.warns(UserWarning, match="begun with other versions"):
+    with pytest.warns(UserWarning, match="begun otherwise: versions"):
         assert len(Points.open(path, {**PROTOCOL, "versions": {"lodestar": "2"}})) == 2
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 PICTURES = (".npz", ".parquet")
 OWN = ("guidance", "sampler", "steps", "grid")  # what a model has defaults for
-SAMPLING = (*OWN, "n", "each", "labels", "prompts", "seed", "named", "net", "gradient")  # what only a model is asked
+SAMPLING = (*OWN, "n", "each", "labels", "prompts", "seed", "named", "net", "gradient", "batch")  # what only a model is asked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,7 @@ class Evaluate(Measuring):
         """Whether pictures are meant. Raises UsageError for what is neither."""
         from ..model_folder import CONFIG, SHIPPED
 
-        path = Path(self.model)
+        path = Path(self.model).expanduser()
         if path.suffix in PICTURES:
             return True
         return path.is_dir() and not (path / CONFIG).is_file() and not (SHIPPED / self.model / CONFIG).is_file()
@@ -63,7 +63,9 @@ class Evaluate(Measuring):
     def _samples(self) -> tuple[Evaluation, dict[str, Any], Detector]:
         from ..measure.protocol import cautions
         from ..measure.setting import Setting
+        from ..request import Defaults
 
+        Defaults(**_filled(Defaults(), self))  # a rule or sampler that is none is told before anything is looked at
         begun = self.begun()
         bench = begun.bench
         chosen = _filled(bench.model.defaults, self)  # type: ignore[attr-defined]
@@ -96,7 +98,9 @@ class Evaluate(Measuring):
 
     def _beside(self, size: tuple[int, int]) -> tuple[Detector, Reference]:
         """Who looks, and what these pictures of H x W are compared with."""
-        from ..measure.sources import source
+        from ..measure.opening import looking
+        from ..measure.reference import folder
+        from ..measure.sources import compared, source
 
         if self.reference is None:
             raise UsageError("say what these pictures are compared with: --reference scenes, a folder, a .parquet file")
@@ -104,8 +108,10 @@ class Evaluate(Measuring):
             what = f"these pictures are {size[1]}x{size[0]} pixels"
             raise UsageError(f"{what}, and a reference is square: cut them first, or give statistics (.npz)")
         opened = source(self.reference, size[1])
-        seen = self.seen(self.reference)
-        return seen, self.real(self.reference, opened, seen)
+        seen = looking(self.detector, self.reference, self.sampling()._place())
+        with self.progress() as on_pictures:
+            cache = self.cache or folder()
+            return seen, compared(self.reference, opened, seen, self.reference_n, cache, on_pictures)
 
     def _refuse_sampling(self) -> None:
         """Raise UsageError for options that only sampling has."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -15,11 +17,8 @@ from .sample import Named, Nets, Sample, lines
 
 if TYPE_CHECKING:
     from ..measure.bench import Bench
-    from ..measure.features import Detector
-    from ..measure.reference import Reference
+    from ..measure.reference import OnPictures
     from ..model import Model
-
-LEAST = 20  # samples
 
 
 @dataclass(frozen=True)
@@ -67,24 +66,22 @@ class Measuring(Command):
 
     def bench(self, model: Model, others: dict[str, Any], n: int, seed: int) -> Begun:
         """The same with other samples."""
-        from ..measure.asked import asked
-        from ..measure.bench import Bench
-        from ..measure.protocol import protocol
-        from ..measure.sources import own, source
+        from ..measure.opening import open_bench
 
-        data = self.reference or own(model.card.get("recipe"))
-        if data is None:
-            raise UsageError(f"the data of '{model.name}' is not here: give real pictures (--reference DATA)")
-        seen, opened = self.seen(data), source(data, model.shape[-1])
         prompts = None if self.prompts is None else lines(self.prompts)
-        drawn = asked(model.schema, opened, n, each=self.each, seed=seed, labels=self.labels, prompts=prompts)
-        real = self.real(data, opened, seen)
-        told = {"model": _known(model), "samples": len(drawn), "each": self.each, "prompts": drawn.policy}
-        made = {**told, "first_seed": seed, "batch": self.batch, "others": _others(others)}
-        return Begun(Bench(model, seen, real, drawn, others, self.batch), protocol(seen, real, made))
+        with self.progress() as on_pictures:
+            return Begun(
+                *open_bench(
+                    model, self.detector, self.reference, n=n, each=self.each, seed=seed, labels=self.labels,
+                    prompts=prompts, others=others, batch=self.batch, reference_n=self.reference_n, cache=self.cache,
+                    on_pictures=on_pictures,
+                )
+            )  # fmt: skip
 
     def check(self) -> None:
         """What needs no model. Raises UsageError."""
+        from ..measure.numbers import LEAST
+
         for name in ("reference_n", "each"):
             if getattr(self, name) < 1:
                 raise UsageError(f"--{name.replace('_', '-')} must be at least 1, got {getattr(self, name)}")
@@ -98,40 +95,12 @@ class Measuring(Command):
         own -= {f.name for f in fields(Command)}
         return Sample(**{name: getattr(self, name) for name in own})
 
-    def seen(self, data: str) -> Detector:
-        """The detector, by default the shipped one of the data."""
-        from ..measure.features import detector
-        from ..measure.sources import SCENES
-
-        name = self.detector or (SCENES if data == SCENES else None)
-        if name is None:
-            raise UsageError(f"say which detector looks at '{data}': --detector cifar10, inception:FILE, ...")
-        return detector(name, self.sampling()._place())
-
-    def real(self, data: str, opened: Any, seen: Detector) -> Reference:
-        """The real pictures as they are seen."""
+    @contextmanager
+    def progress(self) -> Iterator[OnPictures]:
+        """A bar of the reference's pictures. Raises UsageError where what was seen of them could not be kept."""
         from ..measure.reference import folder
-        from ..measure.sources import compared
 
-        cache = self.cache or folder()
-        show.check_folder(cache)
+        show.check_folder(self.cache or folder())
         with show.progress() as bar:
             task = bar.add_task("reference", total=self.reference_n)
-            return compared(
-                data, opened, seen, self.reference_n, cache,
-                lambda done, total: bar.update(task, completed=done, total=total),
-            )  # fmt: skip
-
-
-def _known(model: Model) -> dict[str, object]:
-    from ..measure.features.detector import digest
-
-    return {"name": model.name, "digest": digest(model.network.state_dict())}
-
-
-def _others(others: dict[str, Any]) -> dict[str, object]:
-    """What the guidance may ask for by name, as JSON values."""
-    return {
-        kind: {name: v if isinstance(v, str) else getattr(v, "name", "a function") for name, v in found.items()}
-        for kind, found in others.items()
-    }
+            yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
 import torch
 from torch import Tensor
 
 from ..core import generator
 from ..errors import UsageError
+from .archive import arrays
 from .captions import spoken
 from .columns import choose
 from .images import Unreadable, rgb, upright
@@ -44,6 +44,7 @@ class Listing:
     column: str = ""  # of a data set
     said: tuple[Any, ...] | None = None  # [N], classes as they are called, or captions
     kind: str | None = None  # "class" or "caption": what is said
+    order: Tensor | None = None  # int64 [N], of a tensor of pictures: a copy of them would be as large again
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -53,9 +54,14 @@ class Listing:
         size: tuple[int, ...] | None = None
         for at in range(0, len(self), _TOGETHER):
             rows = range(at, min(at + _TOGETHER, len(self)))
-            images = self.pictures[at : rows.stop] if isinstance(self.pictures, Tensor) else self._decoded(rows, size)
+            images = self._taken(rows) if isinstance(self.pictures, Tensor) else self._decoded(rows, size)
             size = tuple(images.shape[1:])
             yield images.expand(-1, -1, -1, 3).movedim(-1, 1).contiguous()
+
+    def _taken(self, rows: range) -> Tensor:
+        assert isinstance(self.pictures, Tensor)
+        taken = slice(rows.start, rows.stop)
+        return self.pictures[taken if self.order is None else self.order[taken]]
 
     def _decoded(self, rows: range, size: tuple[int, ...] | None) -> Tensor:
         found = []
@@ -74,7 +80,7 @@ class Listing:
 
 def listing(path: Path | str) -> Listing:
     """What is there. Raises UsageError where there is nothing, or nothing that can be read."""
-    path = Path(path)
+    path = Path(path).expanduser()
     if path.suffix == ".npz":
         return _archive(path)
     if not path.exists():
@@ -125,22 +131,17 @@ def _read(folder: Path, raw: bytes | str | None, where: str) -> Tensor:
 def _archive(path: Path) -> Listing:
     import numpy as np
 
-    try:
-        with np.load(path, allow_pickle=False) as found:
-            arrays = [found[name] for name in found.files]
-    except (OSError, ValueError, BadZipFile) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise UsageError(f"{path} cannot be read as .npz: {why}") from None
-    images = next((a for a in arrays if a.ndim == 4 or (a.ndim == 3 and a.dtype == np.uint8)), None)
+    found = list(arrays(path).values())
+    images = next((a for a in found if a.ndim == 4 or (a.ndim == 3 and a.dtype == np.uint8)), None)
     if images is None:
-        shapes = ", ".join(str(list(a.shape)) for a in arrays) or "nothing"
+        shapes = ", ".join(str(list(a.shape)) for a in found) or "nothing"
         raise UsageError(f"{path} holds no pictures [N, H, W, 3]: it has {shapes}")
     _check(path, images)
     order = _order(len(images))
-    pixels = torch.from_numpy(images[..., None] if images.ndim == 3 else images)[order]
-    labels = next((a for a in arrays if a.ndim == 1 and a.dtype.kind in "iu" and len(a) == len(images)), None)
+    pixels = torch.from_numpy(images[..., None] if images.ndim == 3 else images)
+    labels = next((a for a in found if a.ndim == 1 and a.dtype.kind in "iu" and len(a) == len(images)), None)
     said = None if labels is None else tuple(map(str, labels[order.numpy()].tolist()))
-    return Listing(path, pixels, said=said, kind="class" if said else None)
+    return Listing(path, pixels, said=said, kind="class" if said else None, order=order)
 
 
 def _check(path: Path, images: np.ndarray) -> None:

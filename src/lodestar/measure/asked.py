@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from itertools import islice
 from typing import Literal
 
@@ -35,6 +36,11 @@ class Asked:
 
     def __len__(self) -> int:
         return len(self.prompts) * self.each
+
+    @property
+    def digest(self) -> str:
+        """Of the prompts: the first 16 hexadecimal digits of their SHA-256."""
+        return sha256(repr(self.prompts).encode()).hexdigest()[:16]
 
     def first(self, n: int) -> Asked:
         """The first n samples, or as many more as the last prompt has. Raises UsageError for more than there are."""
@@ -68,6 +74,8 @@ def asked(
     """
     if min(n, each) < 1 or n % each:
         raise UsageError(f"samples must be a whole number of prompts, each with {each}, got {n}")
+    if labels != "balanced" and (prompts or not isinstance(schema, LabelSchema)):
+        raise UsageError(f"labels are {labels} for a model of classes that is given no prompts: leave --labels out")
     count = n // each
     chosen, policy = _given(prompts, count) if prompts else _chosen(schema, source, count, seed, labels)
     return Asked(tuple(chosen), policy, seed, each)

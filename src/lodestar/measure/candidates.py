@@ -20,6 +20,7 @@ STRENGTHS: Mapping[str, Sequence[float]] = {
     "phi": (0.35, 0.7),
 }
 INNER = (1.5, 2.5, 4)  # of the cfg inside of a wrapper that has a strength of its own
+PERTURBED = tuple(product((1, 2.5), (1, 2, 3)))  # scale of the cfg inside, alone in their papers, and strength, 3 there
 
 # As their papers use them, where that is another range, or two numbers.
 USUAL: Mapping[str, Sequence[str]] = {
@@ -30,6 +31,7 @@ USUAL: Mapping[str, Sequence[str]] = {
     "fdg": tuple(f"fdg([{low}, {high}])" for low, high in ((1, 3), (1.5, 3), (2, 4), (2, 6), (3, 6), (5, 10))),
     "mambo": tuple(f"mambo({scale})" for scale in (2, 4, 6, 8, 10, 14)),
     "mimic": tuple(f"mimic(cfg({high}), scale={low})" for high, low in product((4, 8, 14), (2, 4))),
+    **{name: tuple(f"{name}(cfg({s}), strength={pull})" for s, pull in PERTURBED) for name in ("pag", "seg", "slg")},
     "interval": tuple(f"interval(cfg({scale}), hi={hi})" for scale, hi in product((2, 3, 5, 8), (2, 5.42))),
     "edit": tuple(f"edit({text}, image={image})" for text, image in product((3, 5, 7.5), (1, 1.5, 2))),
 }

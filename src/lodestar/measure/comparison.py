@@ -19,7 +19,7 @@ from .candidates import BASE, Candidate
 from .numbers import HIGHER, LEAST, LOWER, Number, about, plain
 from .paired import differences, verdict
 from .points import Points
-from .scales import family, short
+from .scales import family, scale_of, short
 from .setting import Evaluation, Measures, Setting
 from .sweep import facts
 
@@ -94,13 +94,14 @@ def entries(
 
 
 def _fitted(one: Candidate, base: Setting, budget: float, rows: Rows) -> Iterator[Setting]:
-    """Each text of a rule as a setting; those that differ in their scale alone cost the same."""
-    steps: dict[str, int | None] = {}
+    """Each text of a rule as a setting; those that differ in their scale alone cost the same, but at 1 less."""
+    steps: dict[tuple[str, bool], int | None] = {}
     for text in one.rules:
-        setting, name = replace(base, guidance=text), family(parse(text))
-        if name not in steps:
-            steps[name] = fitted(setting, budget, rows).steps
-        yield replace(setting, steps=steps[name])
+        setting, rule = replace(base, guidance=text), parse(text)
+        alike = family(rule), scale_of(rule) == 1
+        if alike not in steps:
+            steps[alike] = fitted(setting, budget, rows).steps
+        yield replace(setting, steps=steps[alike])
 
 
 def fitted(setting: Setting, budget: float, rows: Rows) -> Setting:

@@ -6,7 +6,7 @@ prompts and with moments of its own, whose sum is that of all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 
@@ -32,6 +32,7 @@ class Gathered:
     each: Mapping[str, Tensor]  # a number of every picture, float64 [N], by its name
     prompt: Tensor  # int64 [N]: the number of its prompt
     split: Tensor  # int64 [N], ascending: the part that it belongs to
+    together: int = 1  # neighbours of one prompt
 
     def __len__(self) -> int:
         return len(self.prompt)
@@ -39,6 +40,11 @@ class Gathered:
     @cached_property
     def moments(self) -> Moments:
         return reduce(Moments.merge, self.parts)
+
+    def without(self) -> Iterator[Moments]:
+        """Of all splits but one, for each in turn; none where there is one split alone."""
+        for i in range(len(self.parts)) if len(self.parts) > 1 else ():
+            yield reduce(Moments.merge, self.parts[:i] + self.parts[i + 1 :])
 
     def rows(self, split: int) -> slice:
         """Those of a split."""
@@ -96,7 +102,8 @@ class Gathering:
         parts = tuple(running.moments() for running in self._moments)
         features, log_p = torch.cat(self._features), _joined(self._log_p)
         each, prompt = _joined(self._each), torch.cat(self._prompt)
-        return Gathered(self._size, parts, features, log_p, each, prompt, self._split(torch.arange(self.n)))
+        split = self._split(torch.arange(self.n))
+        return Gathered(self._size, parts, features, log_p, each, prompt, split, self.together)
 
     def so_far(self, splits: int) -> Gathered:
         """Those that came until now, as if no more were to come: all of them, or the first few in so many splits.

@@ -1,9 +1,12 @@
 """All that can be said in numbers of pictures that were seen, each with a 95 % interval and its value on every split.
 
 value       of all pictures
-splits      of each split alone, with seeds of its own: what two settings are compared by, in pairs
-low, high   of a share Wilson's interval, of a mean Student's; else value +- t s / sqrt(splits), s the spread of
-            the splits: a distance that is biased at n samples is more so at n / splits, but spreads as it should
+splits      of each split alone, with seeds of its own: what two settings are compared by, in pairs. FD and coverage of
+            few samples are other things than of many, so of a split they are what it adds to all (Tukey's jackknife):
+            k times the value of all k splits, less k - 1 times that without it
+low, high   of a share Wilson's interval, of a mean Student's, both of as many independent samples as there are where a
+            prompt has several; else value +- t s / sqrt(splits), s the spread of the splits. KD and MIND of nearly
+            equal sets spread more at n / splits samples than they should, so that their intervals are too wide there
 """
 
 from __future__ import annotations
@@ -14,12 +17,13 @@ from math import inf, isfinite, sqrt
 from statistics import stdev
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ..errors import UsageError
 from .features import Detector, named
 from .gathering import Gathered
-from .metrics import copying, diversity, frechet, inception_score, mind, nearest
+from .metrics import Compared, copying, diversity, frechet, inception_score, mind, nearest
 from .metrics.interval import student
 from .reference import Reference
 from .share import wilson
@@ -129,33 +133,50 @@ def numbers(seen: Gathered, reference: Reference | None) -> dict[str, Number]:
         raise UsageError(f"{len(seen)} pictures are too few to say anything: give at least {LEAST}")
     if reference is not None:
         _check_size(seen, reference)
-    whole = dict(_of_all(seen, reference))
-    parts = [dict(_of_part(seen, reference, split)) for split in range(len(seen.parts))]
-    found = {name: _spread(value, [p[name] for p in parts if name in p]) for name, value in whole.items()}
+    found = dict(_distance(seen, reference)) | dict(_of_features(seen, reference))
     found |= {name: _of_each(name, values, seen) for name, values in seen.each.items()}
     return {name: _within(found[name], METRICS[name]) for name in METRICS if name in found}
 
 
-def _of_all(seen: Gathered, reference: Reference | None) -> Iterator[tuple[str, float]]:
+def _distance(seen: Gathered, reference: Reference | None) -> Iterator[tuple[str, Number]]:
+    """Of all pictures, from moments alone."""
     if reference is not None:
-        yield "FD", frechet(seen.moments, reference.moments)
-    yield from _of_features(seen, reference, slice(0, len(seen.features)))
+        without = [frechet(rest, reference.moments) for rest in seen.without()]
+        yield "FD", _left_out(frechet(seen.moments, reference.moments), without)
 
 
-def _of_part(seen: Gathered, reference: Reference | None, split: int) -> Iterator[tuple[str, float]]:
-    if reference is not None:
-        yield "FD", frechet(seen.parts[split], reference.moments)
-    yield from _of_features(seen, reference, seen.kept(split))
+def _of_features(seen: Gathered, reference: Reference | None) -> Iterator[tuple[str, Number]]:
+    """What takes the features themselves."""
+    rows = [slice(0, len(seen.features)), *map(seen.kept, range(len(seen.parts)))]
+    compared = [_compared(seen.features[part], reference) for part in rows]
+    whole, *parts = (dict(_of_rows(seen, reference, r, c)) for r, c in zip(rows, compared, strict=True))
+    yield from ((name, _spread(value, [p[name] for p in parts if name in p])) for name, value in whole.items())
+    covered = [c.manifold.covered for c in compared if c is not None]
+    if covered:
+        yield "coverage", _left_out(*_coverages(covered[0], covered[1:]))
 
 
-def _of_features(seen: Gathered, reference: Reference | None, rows: slice) -> Iterator[tuple[str, float]]:
-    """What takes the features themselves, of these rows."""
+def _coverages(whole: Tensor, parts: Sequence[Tensor]) -> tuple[float, list[float]]:
+    """Which real pictures are covered, bool [N], by all samples and by each split: the share, and those without one."""
+    by = sum((part.int() for part in parts), torch.zeros_like(whole, dtype=torch.int32))
+    return float(whole.double().mean()), [float((by > part.int()).double().mean()) for part in parts]
+
+
+def _compared(features: Tensor, reference: Reference | None) -> Compared | None:
+    """Features beside the real ones; None where there are too few of either."""
+    real = None if reference is None else reference.real
+    return None if real is None or len(features) <= real.wider else real.compare(features)
+
+
+def _of_rows(
+    seen: Gathered, reference: Reference | None, rows: slice, found: Compared | None
+) -> Iterator[tuple[str, float]]:
+    """Of these rows alone."""
     features = seen.features[rows]
     real = None if reference is None else reference.real
-    if reference is not None and real is not None and len(features) > real.wider:
-        found = real.compare(features)
+    if reference is not None and real is not None and found is not None:
         yield "KD", found.kid.mean
-        yield from ((name, getattr(found.manifold, name)) for name in ("precision", "recall", "density", "coverage"))
+        yield from ((name, getattr(found.manifold, name)) for name in ("precision", "recall", "density"))
         yield "MIND", mind(real.features.roll(-rows.start, 0)[: len(features)], features)  # of as many real ones
         distances, _ = nearest(features, real.features)
         yield "nearest", float(distances.median())
@@ -176,19 +197,34 @@ def _several(prompt: Tensor) -> Tensor:
 
 
 def _of_each(name: str, values: Tensor, seen: Gathered) -> Number:
-    """The mean of a number that every picture has."""
+    """The mean of a number that every picture has; those of one prompt are alike."""
     parts = [values[seen.rows(split)] for split in range(len(seen.parts))]
     splits = tuple(float(part.mean()) for part in parts if len(part))
-    value = float(values.mean())
+    value, prompts = float(values.mean()), _by_prompt(values, seen.together)
+    error = float(prompts.std()) / sqrt(len(prompts))
     if name in SHARES:
-        return Number(value, *wilson(int(values.sum()), len(values)), splits)
-    half = student(len(values) - 1) * float(values.std()) / sqrt(len(values))
+        n = value * (1 - value) / error**2 if error else 0.0  # independent samples that would be as sure
+        n = min(max(n, len(prompts)), len(values))
+        return Number(value, *wilson(value * n, n), splits)
+    half = student(len(prompts) - 1) * error
     return Number(value, value - half, value + half, splits)
+
+
+def _by_prompt(values: Tensor, together: int) -> Tensor:
+    """The mean of each prompt's samples, which are neighbours."""
+    prompt = torch.arange(len(values)) // together
+    return torch.zeros(int(prompt[-1]) + 1).to(values).index_add(0, prompt, values) / prompt.bincount()
 
 
 def _within(number: Number, told: About) -> Number:
     """With an interval that does not go where the metric cannot."""
     return replace(number, low=max(number.low, told.least), high=min(number.high, told.most))
+
+
+def _left_out(value: float, without: Sequence[float]) -> Number:
+    """By what the value is without each of the splits: Tukey 1958, Ann. Math. Stat. 29(2), page 614."""
+    k = len(without)
+    return _spread(value, [k * value - (k - 1) * rest for rest in without])
 
 
 def _spread(value: float, splits: Sequence[float]) -> Number:

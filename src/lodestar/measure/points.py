@@ -22,7 +22,7 @@ from ..files import refuse_other, write_file, writing
 from .setting import Evaluation, Setting
 
 FORMAT = 1
-FREE = {"versions"}  # what may differ between two halves of a file
+FREE = {"versions", "batch"}  # what may differ between two halves of a file: numbers do not depend on it
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Points:
     def open(cls, path: Path | str, protocol: Mapping[str, Any]) -> Points:
         """The file at a path, new or to go on with. Raises UsageError where it was measured in another way.
 
-        Differences that only the versions of programs make are warned of.
+        Of other versions of programs, and other batches, it warns.
         """
         path, told = Path(path), json.loads(json.dumps(protocol))
         if not path.exists() or not path.stat().st_size:
@@ -128,4 +128,5 @@ def _same(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None
         what = f"{grave[0]} {before.get(grave[0])} and now {now.get(grave[0])}"
         raise UsageError(f"{path} was measured otherwise: {what}; write into another file")
     if other:
-        warnings.warn(f"{path} was begun with other versions: {before.get('versions')}", stacklevel=3)
+        what = ", ".join(f"{name} {before.get(name)}" for name in other)
+        warnings.warn(f"{path} was begun otherwise: {what}", stacklevel=3)

@@ -11,7 +11,7 @@ import torch
 from ..version import __version__
 from .features import Detector, describe
 from .features.detector import FID
-from .reference import Reference
+from .reference import Reference, key
 
 OF_FID = 50_000  # samples, as everybody compares it
 FEW = 2  # samples for each column of features, below which a Frechet distance is mostly bias
@@ -23,6 +23,7 @@ def protocol(detector: Detector, reference: Reference | None, pictures: Mapping[
     if reference is not None:
         kept = 0 if reference.features is None else len(reference.features)
         told = {k: reference.facts[k] for k in ("data", "split", "n")} | {"size": reference.size, "kept": kept}
+        told["digest"] = key(reference.facts)
     versions = {"lodestar": __version__, "torch": torch.__version__}
     return {**pictures, "reference": told, "detector": describe(detector), "versions": versions}
 

@@ -22,9 +22,11 @@ from safetensors.torch import save
 from torch import Tensor
 
 from ..data import Batch, Source
+from ..data.archive import arrays
 from ..errors import UsageError
 from ..files import write_file
 from .features import Detector, describe
+from .features.detector import digest
 from .gathering import KEEP, Gathering
 from .metrics import Moments, nearest
 from .metrics.real import Real
@@ -100,20 +102,19 @@ def from_moments(path: Path, detector: Detector) -> Reference:
 
     Raises UsageError where the file has none, or those of another detector.
     """
-    import numpy as np
-
+    found = arrays(path)
     try:
-        with np.load(path, allow_pickle=False) as found:
-            mu, sigma = (torch.from_numpy(found[name]).double() for name in ("mu", "sigma"))
-            n = int(found["n"]) if "n" in found else 50_000
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path} has no statistics 'mu' and 'sigma' that can be read: {error}") from None
+        mu, sigma = (torch.from_numpy(found[name]).double() for name in ("mu", "sigma"))
+        n = int(found["n"]) if "n" in found else 50_000
+    except (ValueError, KeyError, TypeError):
+        raise UsageError(f"{path} has no statistics 'mu' and 'sigma': it has {', '.join(found) or 'nothing'}") from None
     if mu.shape != (detector.dim,) or sigma.shape != (detector.dim, detector.dim):
         got = f"{list(mu.shape)} and {list(sigma.shape)}"
         raise UsageError(f"{path} is of another detector than '{detector.name}' of {detector.dim} columns: {got}")
     if n < 2 or not bool(mu.isfinite().all() & sigma.isfinite().all()):
         raise UsageError(f"{path}: statistics must be finite, and of at least 2 pictures")
-    facts = {"data": str(path), "split": "statistics", "n": n, "detector": describe(detector)}
+    of = {"statistics": digest({"mu": mu, "sigma": sigma})}
+    facts = {"data": str(path), "split": "statistics", "n": n, "detector": describe(detector), **of}
     return Reference(facts, Moments(n, mu, sigma * (n - 1)))
 
 
@@ -147,7 +148,7 @@ def _bytes(reference: Reference) -> bytes:
 def _known(source: Source, data: str) -> dict[str, Any]:
     """What tells this data from other data."""
     told = json.loads(json.dumps(source.describe()))
-    path = Path(data)
+    path = Path(data).expanduser()
     return {"data": data, "split": "training", "source": told, "files": _files(path) if path.exists() else None}
 
 

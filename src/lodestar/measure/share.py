@@ -46,7 +46,7 @@ class Share:
         return wilson(self.right, self.n)
 
 
-def wilson(right: int, n: int) -> tuple[float, float]:
+def wilson(right: float, n: float) -> tuple[float, float]:
     """The 95 % interval of a share, right of n: Wilson 1927, JASA 22(158), pages 209-212."""
     p, zz = right / n, Z * Z / n
     middle = (p + zz / 2) / (1 + zz)

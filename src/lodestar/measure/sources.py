@@ -31,9 +31,10 @@ def compared(
     """The reference that data of this name is, opened so. Raises UsageError where it cannot be read."""
     if opened is not None:
         return reference(opened, detector, data=data, n=n, cache=cache, on_pictures=on_pictures)
-    if not Path(data).is_file():
+    path = Path(data).expanduser()
+    if not path.is_file():
         raise UsageError(f"there is no file {data}")
-    return from_moments(Path(data), detector)
+    return from_moments(path, detector)
 
 
 def own(recipe: object) -> str | None:
@@ -44,4 +45,4 @@ def own(recipe: object) -> str | None:
     if told.get("source") == SCENES:
         return SCENES
     path = told.get("data")
-    return str(path) if isinstance(path, str) and Path(path).exists() else None
+    return str(path) if isinstance(path, str) and Path(path).expanduser().exists() else None
