@@ -15,7 +15,7 @@ from ..errors import UsageError
 from . import show
 from .command import Command
 from .config import to_json
-from .measuring import LEAST, Measuring
+from .measuring import Measuring
 from .train import OWN, Train, plan_of
 
 if TYPE_CHECKING:
@@ -60,6 +60,8 @@ class Study(Command):
     reading: Annotated[Reading, arg(name="")] = field(default_factory=Reading)
 
     def resolved(self) -> Study:
+        from ..measure.numbers import LEAST
+
         asked = self._quick() if self.quick else self
         if asked.n < LEAST:
             raise UsageError(f"--n {asked.n} samples are too few to say anything: give at least {LEAST}")
