@@ -139,3 +139,9 @@ def test_python_m_lodestar_gives_the_exit_code():
     done = subprocess.run([sys.executable, "-m", "lodestar", "smaple"], env=env, capture_output=True, check=False)
     assert done.returncode == 2
     assert b"Traceback" not in done.stderr
+
+
+def test_texts_of_a_wide_table_are_not_folded_into_a_few_characters(capsys):
+    heads = ["rule", *(f"a long head of metric {i}" for i in range(8))]
+    table(heads, [["rescale(cfg(3))", *["1.2345 0.1"] * 8]], right=heads[1:])
+    assert "rescale(cfg(3))" in capsys.readouterr().out

@@ -66,7 +66,10 @@ def made_up(real: torch.Tensor, n: int, seed: int, each: int = 1) -> dict[str, N
     x = torch.randn(n, 4, generator=torch.Generator().manual_seed(seed))
     common = torch.randn(n // each, generator=torch.Generator().manual_seed(seed + 1000))
     own = 0.6 * x[:, 0] + 0.8 * common.repeat_interleave(each)
-    split, told = torch.arange(n) * 10 // n, {"saturation": own.sigmoid().double(), "class accuracy": (own > 0).double()}
+    split, told = (
+        torch.arange(n) * 10 // n,
+        {"saturation": own.sigmoid().double(), "class accuracy": (own > 0).double()},
+    )
     parts = tuple(Moments.of(x[split == i]) for i in range(10))
     reference = Reference({"data": "x", "split": "y"}, Moments.of(real), real)
     return numbers(Gathered((8, 8), parts, x, {}, told, torch.arange(n) // each, split, each), reference)

@@ -88,3 +88,24 @@ def test_an_unmeasured_metric_is_named() -> None:
     assert point("cfg(2)")["FD"].value == 1
     with pytest.raises(UsageError, match="'recall' was not measured: there are FD"):
         point("cfg(2)")["recall"]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('{"setting": {}, "numbers": [], "samples": 1}', "line 2, is no point of this Lodestar"),
+        ('{"setting": [], "numbers": {}, "samples": 1}', "line 2, is no point of this Lodestar"),
+    ],
+)
+def test_lines_of_another_form_are_told_of(tmp_path: Path, line: str, said: str) -> None:
+    path = tmp_path / "points.jsonl"
+    Points.open(path, PROTOCOL)
+    path.write_text(path.read_text() + line + "\n")
+    with pytest.raises(UsageError, match=said):
+        Points.read(path)
+
+
+def test_a_file_without_a_protocol_is_no_file_of_points(tmp_path: Path) -> None:
+    (tmp_path / "points.jsonl").write_text('{"lodestar": "points", "format": 1}\n')
+    with pytest.raises(UsageError, match="is no file of points"):
+        Points.read(tmp_path / "points.jsonl")

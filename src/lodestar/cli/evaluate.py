@@ -23,7 +23,18 @@ if TYPE_CHECKING:
 
 PICTURES = (".npz", ".parquet")
 OWN = ("guidance", "sampler", "steps", "grid")  # what a model has defaults for
-SAMPLING = (*OWN, "n", "each", "labels", "prompts", "seed", "named", "net", "gradient", "batch")  # what only a model is asked
+SAMPLING = (
+    *OWN,
+    "n",
+    "each",
+    "labels",
+    "prompts",
+    "seed",
+    "named",
+    "net",
+    "gradient",
+    "batch",
+)  # what only a model is asked
 
 
 @dataclass(frozen=True, kw_only=True)

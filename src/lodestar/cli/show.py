@@ -18,7 +18,8 @@ from ..files import refuse_other, write_file, writing
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-WIDTH = 160  # characters of a table that goes into a file or a pipe
+WIDTH = 160  # characters of a table that goes into a file or a pipe, or more where its texts need them
+TEXT = 24  # of a column of texts at least, if they are as long
 
 
 def say(kind: str, message: str) -> None:
@@ -55,17 +56,24 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]], right: Sequenc
     from rich.console import Console
     from rich.table import Table
 
+    cells = [tuple(map(str, row)) for row in rows]
     drawn = Table(box=None, pad_edge=False, header_style="bold", show_header=any(heads))
     for head in heads:
         side: Literal["left", "right"] = "right" if head in right else "left"
         drawn.add_column(head, justify=side, no_wrap=head in right, overflow="fold")  # nothing is left out
-    for row in rows:
-        drawn.add_row(*map(str, row))
-    width = None if sys.stdout.isatty() else WIDTH
+    for row in cells:
+        drawn.add_row(*row)
+    width = None if sys.stdout.isatty() else max(WIDTH, _least(heads, cells, right))
     console = Console(highlight=False, markup=False, width=width)
     with console.capture() as captured:
         console.print(drawn)
     print("\n".join(line.rstrip() for line in captured.get().splitlines()))
+
+
+def _least(heads: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str]) -> int:
+    """The width at which no text is folded into a few characters a line."""
+    longest = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    return sum(n + 2 if head in right else min(n, TEXT) + 2 for head, n in zip(heads, longest, strict=True))
 
 
 @contextmanager

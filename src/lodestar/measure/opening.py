@@ -1,7 +1,7 @@
 """A bench in one call: a model, who looks at its samples, and the real pictures that they are compared with.
 
-    measure, protocol = open_bench(lodestar.load("scenes-32"), n=1000)
-    measure(Setting("cfg(3)"))["FD"]
+measure, protocol = open_bench(lodestar.load("scenes-32"), n=1000)
+measure(Setting("cfg(3)"))["FD"]
 """
 
 from __future__ import annotations

@@ -58,13 +58,14 @@ class Points:
         if rest:
             warnings.warn(f"{path} ends in half a line, of a point that was not finished: it is left out", stacklevel=2)
         first = _read(path, 1, whole[0]) if whole else {}
-        if first.get("lodestar") != "points" or first.get("format") != FORMAT:
+        told = first.get("protocol")
+        if first.get("lodestar") != "points" or first.get("format") != FORMAT or not isinstance(told, dict):
             raise UsageError(f"{path} is no file of points: give one that lodestar sweep or compare made")
         found = [_evaluation(path, i, line) for i, line in enumerate(whole[1:], 2)]
         if mend and rest:
             with writing(path):
                 os.truncate(path, path.stat().st_size - len(rest))
-        return cls(path, first["protocol"], {each.setting.key: each for each in found})
+        return cls(path, told, {each.setting.key: each for each in found})
 
     def add(self, evaluation: Evaluation) -> None:
         """Append a point; it is on the disk when this returns."""
@@ -116,7 +117,7 @@ def _read(path: Path, number: int, line: bytes) -> dict[str, Any]:
 def _evaluation(path: Path, number: int, line: bytes) -> Evaluation:
     try:
         return Evaluation.from_json(_read(path, number, line))
-    except (TypeError, KeyError):
+    except (TypeError, KeyError, AttributeError):
         raise UsageError(f"{path}, line {number}, is no point of this Lodestar: write into another file") from None
 
 
