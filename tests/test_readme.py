@@ -19,6 +19,11 @@ SHORT = "--steps 2 --train.batch 4 --train.validate-images 4 --train.sample-ever
 SMALL = "--network.channels 8 16 16 16 --network.transformers 0 0 0 1 --network.head 8 --network.vector 32"
 
 
+FEW = dict.fromkeys(("evaluate", "sweep"), "--n 20 --steps 1 --reference-n 60")
+FEW |= {"compare": "--n 20 --tune-n 80 --evaluations 2 --reference-n 60"}
+FEW |= {"tune": "--n 20 --trials 2 --candidates 1 --steps 1 --reference-n 60"}
+
+
 def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, re.S)
 
@@ -57,8 +62,13 @@ def _classes(folder: Path) -> None:
 
 
 def shortened(command: str) -> list[str]:
-    """A training run of two steps of a small network; a resumed one must say the same as the first."""
+    """A training run of two steps of a small network; a resumed one must say the same as the first.
+
+    Few samples, and few steps of a sampler, where a model is measured.
+    """
     args = shlex.split(command)[1:]
+    if args[0] in FEW:
+        return [*args, *FEW[args[0]].split(), "--cache", "cache"]
     if args[0] != "train":
         return args
     small = SMALL if "scenes-32" not in command else ""
@@ -84,6 +94,9 @@ def test_every_command_runs(desk: Path, monkeypatch: pytest.MonkeyPatch, capsys:
         "cats.png",
         "out.png",
         "auto.png",
+        "runs/sweep.jsonl",
+        "runs/compare.jsonl",
+        "report.html",
         "folder/index.json",
     ):
         assert (desk / name).stat().st_size > 0
