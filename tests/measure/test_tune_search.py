@@ -64,6 +64,27 @@ def test_the_bound_can_be_the_upper_one(tmp_path):
     assert 3.2 < scale(found.best()[0].setting) < 4.6  # 4 without noise
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_bound_on_what_few_samples_tell_wrongly_gives_nothing_up_that_keeps_it(tmp_path, seed):
+    bench = Bowl(best=3.0, seed=seed)  # of 100 samples FD is 6 above that of 400
+    found = search(tmp_path, bench, goal="prompt accuracy", where=["FD <= 18"])
+    assert any(e.facts["given_up"] for e in found.run(12))
+    [chosen] = found.best()
+    assert 3.2 < scale(chosen.setting) < 5.5  # 4.51 without noise
+    assert found.goal.missed(chosen) == ""
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_among_what_is_confirmed_some_keep_their_bounds_with_something_to_spare(tmp_path, seed):
+    bench = Bowl(best=2.0, seed=seed, unsure=0.3)
+    found = search(tmp_path, bench, where=["prompt accuracy >= 0.9"])
+    found.run(12)
+    spare = [found.goal.spare(e) for e in found.best(3)]
+    assert spare[0] >= 0
+    assert max(spare) >= 2
+    assert Goal("FD").spare(found.best()[0]) == float("inf")
+
+
 def test_a_bound_that_nothing_keeps_says_what_was_nearest(tmp_path):
     found = search(tmp_path, Bowl(), where=["prompt accuracy >= 1.2"])
     found.run(6)

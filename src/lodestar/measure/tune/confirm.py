@@ -34,7 +34,7 @@ class Confirmed:
             near = min(self.found, key=self.goal.excess)
             raise UsageError(
                 f"on fresh seeds no candidate kept its bounds: the nearest was {near.setting.guidance} with "
-                f"{self.goal.missed(near)}; give more samples (--n), or ask a little more than you need"
+                f"{self.goal.missed(near)}; confirm more of them (--candidates), or ask for a little more than you need"
             )
         return self.found[0]
 

@@ -21,7 +21,7 @@ from ...errors import UsageError
 from ..numbers import Number
 from ..points import Points
 from ..setting import Evaluation, Setting
-from .goal import Goal
+from .goal import Goal, foretold
 from .refine import Tried, refined
 from .space import Family, Open, Params, Space, settled
 
@@ -69,7 +69,9 @@ class Search:
     def best(self, most: int = 1) -> list[Evaluation]:
         """The best settings that were measured on all samples, within the bounds.
 
-        Raises UsageError where none is, with the one that was nearest.
+        The best of those that are just inside is just outside on other samples as often as not, so that the second is
+        the best one that keeps its bounds by a standard error, the third by two. Raises UsageError where none is
+        inside, with the one that was nearest.
         """
         whole = sorted((e for e in self.points if e.samples and not e.facts["given_up"]), key=self.goal.rank)
         inside = [e for e in whole if self.goal.excess(e) <= 0]
@@ -84,7 +86,9 @@ class Search:
                 f"no setting reaches {self.goal}: the nearest was {near.setting.guidance} with "
                 f"{self.goal.missed(near)}; ease the bound, or try other rules"
             )
-        return inside[:most]
+        safe = (next((e for e in inside if self.goal.spare(e) >= k), inside[0]) for k in range(most))
+        found = {e.setting.key: e for e in (*safe, *inside)}
+        return list(found.values())[:most]
 
     # What is measured next.
 
@@ -154,15 +158,13 @@ class Search:
         pivot = self._pivot()
         for seen in self.growing(setting, self._counts()):
             at = str(seen.samples)
-            facts["stages"][at] = {m: seen.numbers[m].to_json() for m in self.goal.metrics if m in seen.numbers}
-            whole = seen.samples >= self.n
-            if not whole and self.goal.hopeless(seen.numbers, _stage(pivot, at)):
-                facts["given_up"] = True
-                break
-        if facts["given_up"]:
-            return replace(seen, facts={**facts, "estimate": self._extrapolated(seen, pivot)})
-        values = [seen[metric].value for metric in self.goal.metrics]  # or it is said which was not measured
-        return replace(seen, facts={**facts, "estimate": self.goal.cost(values[0])})
+            facts["stages"][at] = {m: seen[m].to_json() for m in self.goal.metrics}  # or it is said which is not there
+            before, whole = _stage(pivot, at), {} if pivot is None else pivot.numbers
+            if seen.samples < self.n and self.goal.hopeless(seen.numbers, before, whole):
+                number = foretold(self.goal.metric, seen.numbers, before, whole)
+                cost = None if number is None else self.goal.cost(number.value)
+                return replace(seen, facts={**facts, "given_up": True, "estimate": cost})
+        return replace(seen, facts={**facts, "estimate": self.goal.cost(seen[self.goal.metric].value)})
 
     def _counts(self) -> list[int]:
         """Samples, whole prompts, after which one looks."""
@@ -173,13 +175,6 @@ class Search:
         """The best one until now, of all samples and within the bounds."""
         whole = [e for e in self.points if e.samples and not e.facts["given_up"] and self.goal.excess(e) <= 0]
         return min(whole, key=self.goal.rank) if whole else None
-
-    def _extrapolated(self, seen: Evaluation, pivot: Evaluation | None) -> float | None:
-        """The cost of all samples, guessed: the best one's, and the difference on those that both have."""
-        metric, before = self.goal.metric, _stage(pivot, str(seen.samples))
-        if pivot is None or metric not in seen.numbers or metric not in before:
-            return None
-        return self.goal.cost(pivot[metric].value + seen[metric].value - before[metric].value)
 
 
 def check_price(space: Space, goal: Goal, rows: Rows) -> None:
