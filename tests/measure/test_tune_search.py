@@ -39,6 +39,19 @@ def test_the_bottom_of_a_bowl_is_found_with_a_quarter_of_a_grids_samples(tmp_pat
     assert sum(e.facts["given_up"] for e in found.points) >= 1
 
 
+def test_trials_have_the_facts_that_a_plot_needs(tmp_path):
+    one, *_ = search(tmp_path / "one", Bowl()).run(3)
+    assert {k: one.facts[k] for k in ("rule", "scale", "w")} == {"rule": "cfg", "scale": 3.87, "w": 2.87}
+    assert "scattered" not in one.facts
+    several, *_ = search(tmp_path / "several", Bowl(), "interval").run(3)
+    assert several.facts["rule"] == "interval"
+    assert several.facts["scale"] == scale(several.setting)
+    assert several.facts["scattered"]
+    lo, hi = several.facts["interval"]
+    assert f"lo={lo:g}" in several.setting.guidance
+    assert hi is None or f"hi={hi:g}" in several.setting.guidance
+
+
 def test_a_setting_that_is_surely_worse_is_given_up_after_a_quarter(tmp_path):
     bench = Bowl()
     trials = search(tmp_path, bench).run(9)

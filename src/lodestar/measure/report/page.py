@@ -174,9 +174,10 @@ def _citation(found: Citation) -> str:
 
 
 def _points(content: Content) -> Iterator[dict[str, object]]:
+    along = {line: content.along(line) for line in content.lines}
     for row, strip in zip(content.rows, strips(content.rows), strict=True):
         numbers = [f"{c.name} {shown(row.values[c.name])}" for c in content.columns if c.name in row.values]
-        yield {"line": row.line, "at": at(row), "numbers": numbers, "strip": strip}
+        yield {"line": row.line, "at": at(row), "numbers": numbers, "strip": strip, "along": along[row.line]}
 
 
 def _json(data: object) -> str:

@@ -18,9 +18,11 @@ from math import inf, isfinite
 from typing import Any
 
 from ...errors import UsageError
+from ...guidance import Interval, parse
 from ..numbers import Number
 from ..points import Points
 from ..setting import Evaluation, Setting
+from ..sweep import facts as plotted
 from .goal import Goal, foretold
 from .refine import Tried, refined
 from .space import Family, Open, Params, Space, settled
@@ -147,12 +149,21 @@ class Search:
     # How it is measured.
 
     def _measured(self, params: Params) -> Evaluation:
-        setting, facts = self.space.setting(params), {"params": dict(params), "given_up": False, "stages": {}}
+        setting = self.space.setting(params)
+        facts = {**self._told(params, setting), "params": dict(params), "given_up": False, "stages": {}}
         if self.goal.within is not None and self.rows is not None:
             cost = self.rows(setting)
             if cost > self.goal.within:
                 return Evaluation(setting, {}, 0, cost, facts={**facts, "given_up": True, "estimate": None})
         return self._grown(setting, facts)
+
+    def _told(self, params: Params, setting: Setting) -> dict[str, Any]:
+        """What a plot has to know; trials of one rule that differ in more than its scale lie on no line along it."""
+        family, rule = self.space.family(params), parse(str(setting.guidance))
+        acts = isinstance(rule, Interval)
+        told = plotted(rule.inner, (float(rule.lo), float(rule.hi))) if acts else plotted(rule)
+        alone = [one.name for one in family.open] in ([], ["scale"])
+        return told if alone and not acts else {**told, "rule": family.text, "scattered": True}
 
     def _grown(self, setting: Setting, facts: dict[str, Any]) -> Evaluation:
         pivot = self._pivot()
