@@ -179,6 +179,28 @@ def test_a_bound_that_nothing_keeps_says_what_was_nearest(tune, capsys) -> None:
     assert "no setting reaches the lowest FD with prompt accuracy >= 1.5: the nearest was cfg(" in line
 
 
+def test_a_schedule_is_fitted_once_and_searched_with_the_rules(tune, capsys, monkeypatch) -> None:
+    from lodestar.measure import consistency
+
+    found = consistency.Fitted("cfg(2)", (0.1, 0.5, 0.9), (0.0, 1.5, 0.5))
+    fits = []
+    monkeypatch.setattr(consistency, "fitted", lambda model, source, n, **_: fits.append(n) or found)
+    args = ("--minimize", "FD", "--keep", "--guidance", "cfg", "fitted", "--fit-n", 30, "--trials", 7)
+    assert tune(*args) == 0
+    assert tune(*args) == 0
+    assert fits == [30]
+    assert f"fitted: {found}" in capsys.readouterr().err
+    tried = [json.loads(line)["setting"]["guidance"] for line in Path("out/trials.jsonl").read_text().splitlines()[1:]]
+    assert str(found) in tried
+    assert sum(text.startswith("schedule(cfg(") for text in tried) >= 3
+    assert sum(text.startswith("cfg(") for text in tried) >= 3
+    assert tune(*args, "--fit-n", 40) == 2
+    assert "was fitted to another model, other pictures or another seed" in lines(capsys)[0]
+    Path("out/fitted.json").write_text("{")
+    assert tune(*args) == 2
+    assert "fitted.json is damaged: remove it" in lines(capsys)[0]
+
+
 def test_another_goal_needs_another_folder(tune, capsys) -> None:
     assert tune("--minimize", "FD") == 0
     assert tune("--maximize", "recall") == 2

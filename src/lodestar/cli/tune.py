@@ -16,12 +16,14 @@ from .measuring import LEAST, Begun, Measuring
 
 if TYPE_CHECKING:
     from ..measure.bench import Bench
+    from ..measure.consistency import Fitted
     from ..measure.setting import Evaluation
     from ..measure.tune import Confirmed, Goal, Search, Space
     from ..model import Model
 
 SAMPLED = ("sampler", "steps", "grid")
-TRIALS, FRESH = "trials.jsonl", "fresh.jsonl"  # in --out
+TRIALS, FRESH, FIT = "trials.jsonl", "fresh.jsonl", "fitted.json"  # in --out
+FITTED = "fitted"  # among the rules
 Rules = Annotated[tuple[str, ...], arg(metavar="RULE ...")]
 Texts = Annotated[tuple[str, ...], arg(metavar='"METRIC >= X" ...')]
 Counts = Annotated[tuple[int, ...], arg(metavar="STEPS ...")]
@@ -36,7 +38,8 @@ class Tune(Measuring):
     where: Texts = ()  # bounds on others, as "prompt accuracy >= 0.9"
     within: float | None = None  # network evaluations (rows of a forward pass) for a picture at most
     # among which rules: of cfg the scale is searched, of interval also which steps are guided, of schedule the shape;
-    # what is written stays, as the 3 of "interval(cfg(3))"
+    # what is written stays, as the 3 of "interval(cfg(3))"; fitted is a schedule fitted by self-consistency
+    # (arXiv:2510.00815), as it is and with its height open
     guidance: Rules = ("cfg",)
     try_steps: Counts = ()  # search the number of steps too, among these
     n: int = 500  # samples of a trial; one that is surely worse is given up at a quarter or half of them
@@ -44,6 +47,7 @@ class Tune(Measuring):
     candidates: int = 3  # of them the best, to be confirmed
     fresh_n: int | None = None  # samples that confirm; by default as many as --n
     fresh_seed: int | None = None  # of the first of those; by default far from all others
+    fit_n: int = 2000  # training pictures that a schedule is fitted to, each for 6 network evaluations
     out: Path = Path("runs/tune")  # a folder for what was measured, to go on from where it was stopped
     keep: bool = False  # leave the model's folder as it is, and print what was found
 
@@ -58,7 +62,7 @@ class Tune(Measuring):
         begun = self.begun()
         model: Any = begun.bench.model
         self.check_folder(model)
-        space = self.space(model)
+        space = self.space(begun)
         fresh = self.bench(model, dict(begun.bench.others), self.fresh_n or self.n, self._fresh_seed())
         check_price(space, goal, begun.bench.rows)
         search = self.search(begun, goal, space)
@@ -88,9 +92,9 @@ class Tune(Measuring):
 
     def check(self) -> None:
         super().check()
-        for name in ("trials", "candidates"):
+        for name in ("trials", "candidates", "fit_n"):
             if getattr(self, name) < 1:
-                raise UsageError(f"--{name} must be at least 1, got {getattr(self, name)}")
+                raise UsageError(f"--{name.replace('_', '-')} must be at least 1, got {getattr(self, name)}")
         self._check_samples()
         self._check_steps()
         if not self.guidance:
@@ -133,19 +137,47 @@ class Tune(Measuring):
             return f"'{model.name}' is shipped and stays as it is: copy {model.folder} to have it written there"
         return None
 
-    def space(self, model: Model) -> Space:
+    def space(self, begun: Begun) -> Space:
         from ..measure.setting import Setting
         from ..measure.tune import Space
 
+        model: Any = begun.bench.model
         given = {name: getattr(self, name) for name in SAMPLED if getattr(self, name) is not None}
         base = Setting(**{**{name: getattr(model.defaults, name) for name in SAMPLED}, **given})
-        return Space.of(self.guidance, model.process, base, self.try_steps)
+        return Space.of(self._rules(begun), model.process, base, self.try_steps)
+
+    def _rules(self, begun: Begun) -> tuple[str, ...]:
+        """Those to choose from, a fitted schedule fitted."""
+        from ..measure.tune import candidates
+
+        if FITTED not in self.guidance:
+            return self.guidance
+        model: Any = begun.bench.model
+        told = {"model": begun.protocol["model"], "data": self.reference, "n": self.fit_n, "seed": self.seed}
+        rules = candidates(self.out / FIT, told, lambda: self._fit(model))
+        show.say("tune", f"fitted: {rules[0]}")
+        return (*(text for text in self.guidance if text != FITTED), *rules)
+
+    def _fit(self, model: Model) -> Fitted:
+        from ..measure.consistency import fitted
+        from ..measure.sources import own, source
+
+        opened = source(str(self.reference or own(model.card.get("recipe"))), model.shape[-1])
+        if opened is None:
+            raise UsageError(f"{self.reference} has no pictures to fit a schedule to: give others, or leave it out")
+        with show.progress() as bar:
+            task = bar.add_task("fitting", total=self.fit_n)
+            return fitted(
+                model, opened, self.fit_n, seed=self.seed, batch=self.batch,
+                on_pictures=lambda done, total: bar.update(task, completed=done),
+            )  # fmt: skip
 
     def search(self, begun: Begun, goal: Goal, space: Space) -> Search:
         from ..measure.points import Points
         from ..measure.tune import Search
 
-        asked = {"goal": str(goal), "rules": [*self.guidance], "base": asdict(space.base), "steps": [*self.try_steps]}
+        rules = [family.text for family in space.families]
+        asked = {"goal": str(goal), "rules": rules, "base": asdict(space.base), "steps": [*self.try_steps]}
         points = Points.open(self.out / TRIALS, {**begun.protocol, "tune": asked})
         bench = begun.bench
         return Search(bench.growing, goal, space, points, len(bench.asked), self.each, self.seed, bench.rows)
