@@ -184,6 +184,21 @@ def test_without_optuna_the_extra_is_named(monkeypatch):
         imported()
 
 
+def test_along_one_number_a_parabola_ends_nearer_than_optuna(tmp_path, monkeypatch):
+    def off(name):
+        far = []
+        for seed in range(6):
+            bench = Bowl(best=4.0, seed=seed)
+            found = search(tmp_path / f"{name} {seed}", bench)
+            found.run(9)
+            far.append(bench.fd(found.best()[0].setting) - 15)
+        return sum(far) / len(far)
+
+    parabola = off("parabola")
+    monkeypatch.setattr(Search, "_refined", Search._sampled)
+    assert parabola < 0.5 * off("optuna")
+
+
 def test_a_rule_alone_needs_no_optuna(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "optuna", None)
     assert len(search(tmp_path, Bowl()).run(7)) >= 5

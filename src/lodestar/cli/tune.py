@@ -12,7 +12,7 @@ from tyro.conf import arg
 from ..errors import UsageError
 from . import show
 from .config import to_json
-from .measuring import LEAST, Begun, Measuring
+from .measuring import Begun, Measuring
 
 if TYPE_CHECKING:
     from ..measure.bench import Bench
@@ -103,6 +103,8 @@ class Tune(Measuring):
             raise UsageError(f"--json {self.json} is where the trials go: give another file")
 
     def _check_samples(self) -> None:
+        from ..measure.numbers import LEAST
+
         for name, n in (("n", self.n), ("fresh_n", self.n if self.fresh_n is None else self.fresh_n)):
             if n < LEAST or n % self.each:
                 least = f"at least {LEAST}, and a whole number of prompts with {self.each} each"

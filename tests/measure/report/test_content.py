@@ -64,7 +64,8 @@ def test_points_that_differ_in_more_than_their_scale_are_one_line_that_nothing_j
 
     found = made(tried(2.0, 1.0), tried(3.0, 5.0), tried(2.0, None))
     assert found.lines == ["interval"]
-    assert [row.scattered for row in found.rows] == [True] * 3
+    names = ["interval(cfg(2.0), hi=1.0)", "interval(cfg(2.0), hi=None)", "interval(cfg(3.0), hi=5.0)"]
+    assert [row.name for row in found.rows] == names
     [(x, y), *_] = found.pairs()
     for panel in (*frontiers(found, [(x, y)]), *measures(found)):
         assert [trace.joined for trace in panel.traces] == [False]

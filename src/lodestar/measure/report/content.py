@@ -75,6 +75,11 @@ class Row:
         return bool(self.evaluation.facts.get("scattered"))
 
     @property
+    def name(self) -> str:
+        """Its line, or what tells it from the others where its line does not."""
+        return str(self.evaluation.setting.guidance) if self.scattered else self.line
+
+    @property
     def w(self) -> float | None:
         """The CFG paper's own strength."""
         return None if self.scale is None else self.scale - 1

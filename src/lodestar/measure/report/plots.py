@@ -117,7 +117,7 @@ def _under(value: Value) -> float:
 
 def _hover(panel: Panel, mark: Mark, row: Row) -> str:
     columns = [c for c in (panel.x, panel.y) if c.name in row.values]
-    told = [escape(row.line), at(row), *(escape(f"{c.name} {shown(row.values[c.name])}") for c in columns)]
+    told = [escape(row.name), at(row), *(escape(f"{c.name} {shown(row.values[c.name])}") for c in columns)]
     return "<br>".join([line for line in told if line] + ["in the Pareto set"] * mark.best)
 
 

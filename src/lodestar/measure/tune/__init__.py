@@ -10,4 +10,15 @@ from .goal import Bound, Goal
 from .search import Search, check_price, imported
 from .space import Family, Space
 
-__all__ = ["Bound", "Confirmed", "Family", "Goal", "Search", "Space", "candidates", "check_price", "confirmed", "imported"]
+__all__ = [
+    "Bound",
+    "Confirmed",
+    "Family",
+    "Goal",
+    "Search",
+    "Space",
+    "candidates",
+    "check_price",
+    "confirmed",
+    "imported",
+]
