@@ -39,6 +39,19 @@ def test_the_bottom_of_a_bowl_is_found_with_a_quarter_of_a_grids_samples(tmp_pat
     assert sum(e.facts["given_up"] for e in found.points) >= 1
 
 
+def test_trials_have_the_facts_that_a_plot_needs(tmp_path):
+    one, *_ = search(tmp_path / "one", Bowl()).run(3)
+    assert {k: one.facts[k] for k in ("rule", "scale", "w")} == {"rule": "cfg", "scale": 3.87, "w": 2.87}
+    assert "scattered" not in one.facts
+    several, *_ = search(tmp_path / "several", Bowl(), "interval").run(3)
+    assert several.facts["rule"] == "interval"
+    assert several.facts["scale"] == scale(several.setting)
+    assert several.facts["scattered"]
+    lo, hi = several.facts["interval"]
+    assert f"lo={lo:g}" in several.setting.guidance
+    assert hi is None or f"hi={hi:g}" in several.setting.guidance
+
+
 def test_a_setting_that_is_surely_worse_is_given_up_after_a_quarter(tmp_path):
     bench = Bowl()
     trials = search(tmp_path, bench).run(9)
@@ -62,6 +75,27 @@ def test_the_bound_can_be_the_upper_one(tmp_path):
     found = search(tmp_path, Bowl(best=8.0, own=0.05), where=["saturation <= 0.4"])
     found.run(12)
     assert 3.2 < scale(found.best()[0].setting) < 4.6  # 4 without noise
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_bound_on_what_few_samples_tell_wrongly_gives_nothing_up_that_keeps_it(tmp_path, seed):
+    bench = Bowl(best=3.0, seed=seed)  # of 100 samples FD is 6 above that of 400
+    found = search(tmp_path, bench, goal="prompt accuracy", where=["FD <= 18"])
+    assert any(e.facts["given_up"] for e in found.run(12))
+    [chosen] = found.best()
+    assert 3.2 < scale(chosen.setting) < 5.5  # 4.51 without noise
+    assert found.goal.missed(chosen) == ""
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_among_what_is_confirmed_some_keep_their_bounds_with_something_to_spare(tmp_path, seed):
+    bench = Bowl(best=2.0, seed=seed, unsure=0.3)
+    found = search(tmp_path, bench, where=["prompt accuracy >= 0.9"])
+    found.run(12)
+    spare = [found.goal.spare(e) for e in found.best(3)]
+    assert spare[0] >= 0
+    assert max(spare) >= 2
+    assert Goal("FD").spare(found.best()[0]) == float("inf")
 
 
 def test_a_bound_that_nothing_keeps_says_what_was_nearest(tmp_path):
@@ -148,6 +182,21 @@ def test_without_optuna_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "optuna", None)
     with pytest.raises(UsageError, match=re.escape("pip install 'lodestar-diffusion[tune]'")):
         imported()
+
+
+def test_along_one_number_a_parabola_ends_nearer_than_optuna(tmp_path, monkeypatch):
+    def off(name):
+        far = []
+        for seed in range(6):
+            bench = Bowl(best=4.0, seed=seed)
+            found = search(tmp_path / f"{name} {seed}", bench)
+            found.run(9)
+            far.append(bench.fd(found.best()[0].setting) - 15)
+        return sum(far) / len(far)
+
+    parabola = off("parabola")
+    monkeypatch.setattr(Search, "_refined", Search._sampled)
+    assert parabola < 0.5 * off("optuna")
 
 
 def test_a_rule_alone_needs_no_optuna(tmp_path, monkeypatch):

@@ -19,10 +19,10 @@ STEPS = 20
 
 
 class Bowl:
-    """`drawn` is how many samples each setting cost; `seed` the noise."""
+    """`drawn` is how many samples each setting cost; `seed` the noise; `unsure` how noisy the accuracy is."""
 
-    def __init__(self, best: float = 4.0, seed: int = 0, n: int = 400, own: float = 0.3) -> None:
-        self.best, self.seed, self.n, self.own = best, seed, n, own
+    def __init__(self, best: float = 4.0, seed: int = 0, n: int = 400, own: float = 0.3, unsure: float = 0.1) -> None:
+        self.best, self.seed, self.n, self.own, self.unsure = best, seed, n, own, unsure
         self.drawn: dict[str, int] = {}
 
     def __call__(self, setting: Setting) -> Evaluation:
@@ -50,7 +50,7 @@ class Bowl:
     def _numbers(self, setting: Setting, n: int) -> Iterator[tuple[str, Number]]:
         bias = 800 / n
         yield "FD", self._noisy(self.fd(setting) + bias, setting, n, 10.0)
-        yield "prompt accuracy", self._noisy(1 - 0.6 * exp(-scale(setting) / 3), setting, n, 0.1)
+        yield "prompt accuracy", self._noisy(1 - 0.6 * exp(-scale(setting) / 3), setting, n, self.unsure)
         yield "saturation", self._noisy(0.1 * scale(setting), setting, n, 0.1)
 
     def _noisy(self, value: float, setting: Setting, n: int, spread: float) -> Number:

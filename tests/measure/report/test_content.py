@@ -8,6 +8,8 @@ from frontiers import PROTOCOL, RULES, SCALES, evaluation, points, spread
 from lodestar.errors import UsageError
 from lodestar.measure.numbers import Number
 from lodestar.measure.report.content import COSTS, content
+from lodestar.measure.report.panels import frontiers, measures
+from lodestar.measure.report.plots import plot
 from lodestar.measure.setting import Setting
 
 
@@ -37,6 +39,37 @@ def test_a_line_for_each_rule_and_a_column_for_each_metric_by_its_detector(made)
     assert (row.rule, row.scale, row.interval) == ("cfg", 1.0, None)
     assert row.values["FD-scenes"].value == row.evaluation["FD"].value
     assert row.values["seconds"].value == row.evaluation.seconds / 1000
+
+
+def test_no_guidance_begins_every_interval_of_its_rule(made):
+    def inside(scale, steps=32):
+        setting = Setting(f"interval(cfg({scale}), lo=0.28, hi=5.4)", "ddim", steps)
+        facts = {"rule": "cfg", "scale": scale, "interval": [0.28, 5.4]}
+        return replace(evaluation("cfg", scale), setting=setting, facts=facts)
+
+    found = made(*(evaluation("cfg", s) for s in (1.0, 2.0)), inside(2.0), inside(3.0), inside(3.0, steps=8))
+    at = {line: [found.rows[i].scale for i in found.along(line)] for line in found.lines}
+    assert at == {
+        "cfg, steps 32": [1.0, 2.0],
+        "cfg, interval 0.28 to 5.4, steps 32": [1.0, 2.0, 3.0],
+        "cfg, interval 0.28 to 5.4, steps 8": [3.0],
+    }
+    assert len(found.rows) == 5
+
+
+def test_points_that_differ_in_more_than_their_scale_are_one_line_that_nothing_joins(made):
+    def tried(scale, hi):
+        facts = {"rule": "interval", "scale": scale, "interval": [0.1, hi], "scattered": True}
+        return replace(evaluation("cfg", scale), setting=Setting(f"interval(cfg({scale}), hi={hi})"), facts=facts)
+
+    found = made(tried(2.0, 1.0), tried(3.0, 5.0), tried(2.0, None))
+    assert found.lines == ["interval"]
+    names = ["interval(cfg(2.0), hi=1.0)", "interval(cfg(2.0), hi=None)", "interval(cfg(3.0), hi=5.0)"]
+    assert [row.name for row in found.rows] == names
+    [(x, y), *_] = found.pairs()
+    for panel in (*frontiers(found, [(x, y)]), *measures(found)):
+        assert [trace.joined for trace in panel.traces] == [False]
+        assert plot(panel, found)["data"][0]["mode"] == "markers"
 
 
 def test_rows_come_along_the_scale_however_they_were_measured(made):

@@ -1,7 +1,8 @@
 """What files of points say, brought together: rows, a point each, in lines along the scale, under columns.
 
 A column is a metric as it was seen by one detector, or a cost; points without it are not in what is drawn of it. A line
-is one rule; points that differ in their sampler, steps, grid, samples or file are of several lines.
+is one rule; points that differ in their sampler, steps, grid, samples or file are of several lines. No guidance is the
+same inside and outside of every interval, so that it is measured once, and begins all lines of its rule.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from ..protocol import cautions
 from ..setting import Evaluation
 
 SHARE = "0 to 1"
+NEUTRAL = 1.0  # a scale
 UNITS = dict.fromkeys(("precision", "recall", "coverage", "class accuracy", "prompt accuracy", "copying"), SHARE)
 COSTS = {  # what a picture costs
     "evaluations": "network rows a picture",
@@ -58,6 +60,7 @@ class Row:
     """One point."""
 
     line: str
+    whole: str  # the line of the same rule without an interval
     rule: str
     scale: float | None
     interval: tuple[float, float] | None
@@ -65,6 +68,16 @@ class Row:
     strip: Path | None  # a picture of its samples; it need not be there
     source: Path  # the file it is from
     evaluation: Evaluation
+
+    @property
+    def scattered(self) -> bool:
+        """Whether the points of its line differ in more than their scale, so that nothing joins them."""
+        return bool(self.evaluation.facts.get("scattered"))
+
+    @property
+    def name(self) -> str:
+        """Its line, or what tells it from the others where its line does not."""
+        return str(self.evaluation.setting.guidance) if self.scattered else self.line
 
     @property
     def w(self) -> float | None:
@@ -88,6 +101,14 @@ class Content:
     def scales(self) -> list[float]:
         """Those that occur, rising."""
         return sorted({row.scale for row in self.rows if row.scale is not None})
+
+    def along(self, line: str) -> list[int]:
+        """The rows that are drawn of a line, along the scale."""
+        own = [i for i, row in enumerate(self.rows) if row.line == line]
+        first = self.rows[own[0]]
+        if first.line == first.whole or any(self.rows[i].scale == NEUTRAL for i in own):
+            return own
+        return [i for i, row in enumerate(self.rows) if row.line == first.whole and row.scale == NEUTRAL] + own
 
     def column(self, name: str) -> Column:
         """The column that is meant by a name, with or without its detector's. Raises UsageError if it is not here."""
@@ -148,13 +169,14 @@ def number(value: object) -> float | None:
 def _row(points: Points, evaluation: Evaluation, apart: Sequence[str], several: bool) -> Row:
     facts = evaluation.facts
     rule, interval = str(facts.get("rule") or evaluation.setting.guidance or "default"), _interval(facts)
-    told = [f"interval {interval[0]:g} to {interval[1]:g}"] if interval and "lo=" not in rule else []
-    told += [f"{name} {value}" for name, value in _settled(evaluation).items() if name in apart and value is not None]
+    told = [f"{name} {value}" for name, value in _settled(evaluation).items() if name in apart and value is not None]
     told += [points.path.stem] if several else []
-    line = ", ".join([rule, *told])
+    acts = interval and "lo=" not in rule and not facts.get("scattered")
+    whole = ", ".join([rule, *told])
+    line = ", ".join([rule, f"interval {interval[0]:g} to {interval[1]:g}", *told]) if interval and acts else whole
     values = dict(_values(points, evaluation))
     strip = _strip(points.path, facts.get("strip"))
-    return Row(line, rule, number(facts.get("scale")), interval, values, strip, points.path, evaluation)
+    return Row(line, whole, rule, number(facts.get("scale")), interval, values, strip, points.path, evaluation)
 
 
 def _settled(evaluation: Evaluation) -> dict[str, object]:

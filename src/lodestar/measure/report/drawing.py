@@ -81,7 +81,13 @@ def _trace(place: Axes, panel: Panel, trace: Trace) -> None:
     across, up = map(_error, _sides(trace))
     style: dict[str, Any] = {"color": ink, "marker": marker, "markersize": 4.5, "elinewidth": 0.9, "capsize": 1.5}
     place.errorbar(
-        x, y, linewidth=1.3, linestyle="none" if panel.kind == "names" else "-", xerr=across, yerr=up, **style
+        x,
+        y,
+        linewidth=1.3,
+        linestyle="-" if trace.joined and panel.kind != "names" else "none",
+        xerr=across,
+        yerr=up,
+        **style,
     )
     best = [m for m in trace.marks if m.best]
     ring: dict[str, Any] = {"s": 70, "facecolors": "none", "edgecolors": INK, "linewidths": 1.4, "zorder": 4}

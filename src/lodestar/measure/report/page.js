@@ -60,7 +60,7 @@ function open(number) {
   const dialog = document.querySelector("dialog");
   dialog.querySelector("h2").textContent = [point.line, point.at].filter(Boolean).join(", ");
   dialog.querySelector("p").textContent = point.numbers.join(" · ");
-  const along = data.points.filter((each) => each.line === point.line && each.strip);
+  const along = point.along.map((i) => data.points[i]).filter((each) => each.strip);
   const strips = along.map((each) => strip(each, each === point));
   dialog.querySelector(".strips").replaceChildren(...strips);
   if (!point.strip) dialog.querySelector(".strips").prepend(element("p", "No pictures were kept of this point."));

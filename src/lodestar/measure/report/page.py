@@ -124,7 +124,7 @@ def _table(content: Content, pairs: Pairs) -> str:
 
 
 def _row(i: int, row: Row, content: Content, best: Sequence[set[int]]) -> str:
-    cells = [f'<button data-point="{i}">{escape(row.line)}</button>']
+    cells = [f'<button data-point="{i}">{escape(row.name)}</button>']
     cells += ["–" if v is None else f"{v:g}" for v in (row.scale, row.w)] if content.scales else []
     cells += ["★" if i in found else "" for found in best]
     cells += [_cell(row, column) for column in content.columns]
@@ -174,9 +174,10 @@ def _citation(found: Citation) -> str:
 
 
 def _points(content: Content) -> Iterator[dict[str, object]]:
+    along = {line: content.along(line) for line in content.lines}
     for row, strip in zip(content.rows, strips(content.rows), strict=True):
         numbers = [f"{c.name} {shown(row.values[c.name])}" for c in content.columns if c.name in row.values]
-        yield {"line": row.line, "at": at(row), "numbers": numbers, "strip": strip}
+        yield {"line": row.name, "at": at(row), "numbers": numbers, "strip": strip, "along": along[row.line]}
 
 
 def _json(data: object) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..numbers import HIGHER, LOWER
-from .content import COSTS, Column, Content, Value
+from .content import COSTS, Column, Content, Row, Value
 from .pareto import pareto
 
 Kind = Literal["frontier", "scale", "names"]
@@ -42,6 +42,7 @@ class Trace:
     name: str
     marks: Sequence[Mark]
     level: bool = False  # without scale: the same at every one
+    joined: bool = True  # by a line
 
 
 @dataclass(frozen=True)
@@ -114,13 +115,18 @@ def sign(line: int, signs: Sequence[str] = SIGNS) -> str:
 def _weighed(content: Content, x: Column, y: Column) -> Iterator[Trace]:
     best = set(pareto(content.rows, x, y))
     for i, name in enumerate(content.lines):
-        marks = [
-            Mark(k, row.values[x.name], row.values[y.name], k in best)
-            for k, row in enumerate(content.rows)
-            if row.line == name and {x.name, y.name} <= set(row.values)
-        ]
-        if marks:
-            yield Trace(i, name, marks)
+        here = [(k, r) for k, r in _drawn(content, name) if {x.name, y.name} <= set(r.values)]
+        if here:
+            marks = [Mark(k, r.values[x.name], r.values[y.name], k in best) for k, r in here]
+            yield Trace(i, name, marks, joined=not _scattered(here))
+
+
+def _drawn(content: Content, line: str) -> list[tuple[int, Row]]:
+    return [(k, content.rows[k]) for k in content.along(line)]
+
+
+def _scattered(rows: Sequence[tuple[int, Row]]) -> bool:
+    return any(row.scattered for _, row in rows)
 
 
 def _alone(content: Content, column: Column) -> Panel:
@@ -132,10 +138,10 @@ def _alone(content: Content, column: Column) -> Panel:
 def _along(content: Content, column: Column) -> Iterator[Trace]:
     """Along the scale; the points without one each as a level."""
     for i, name in enumerate(content.lines):
-        here = [(k, r) for k, r in enumerate(content.rows) if r.line == name and column.name in r.values]
+        here = [(k, r) for k, r in _drawn(content, name) if column.name in r.values]
         marks = [Mark(k, Value(r.scale), r.values[column.name]) for k, r in here if r.scale is not None]
         if marks:
-            yield Trace(i, name, marks)
+            yield Trace(i, name, marks, joined=not _scattered(here))
         for k, r in here:
             if r.scale is None:
                 yield Trace(i, name, [Mark(k, Value(content.scales[-1]), r.values[column.name])], level=True)
@@ -145,6 +151,6 @@ def _by_name(content: Content, column: Column) -> Iterator[Trace]:
     """A row of dots a line, the first on top."""
     lines = content.lines
     for i, name in enumerate(lines):
-        here = [(k, r) for k, r in enumerate(content.rows) if r.line == name and column.name in r.values]
+        here = [(k, r) for k, r in _drawn(content, name) if column.name in r.values]
         if here:
             yield Trace(i, name, [Mark(k, r.values[column.name], Value(len(lines) - 1 - i)) for k, r in here])

@@ -58,7 +58,7 @@ def at(row: Row) -> str:
 
 def _drawn(panel: Panel, trace: Trace, content: Content) -> Figure:
     ends = (trace.marks[0].row, trace.marks[-1].row) if len(panel.traces) <= NAMED else ()
-    named = panel.kind == "frontier" and len(trace.marks) > 1
+    named = panel.kind == "frontier" and len(trace.marks) > 1 and trace.joined
     low = panel.span[0] if trace.level else None
     return {
         "type": "scatter",
@@ -79,7 +79,7 @@ def _drawn(panel: Panel, trace: Trace, content: Content) -> Figure:
 
 
 def _mode(panel: Panel, trace: Trace) -> list[str]:
-    return ["markers"] if panel.kind == "names" else ["lines", "markers"]
+    return ["lines", "markers"] if panel.kind != "names" and trace.joined else ["markers"]
 
 
 def _end(row: Row) -> str:
@@ -117,7 +117,7 @@ def _under(value: Value) -> float:
 
 def _hover(panel: Panel, mark: Mark, row: Row) -> str:
     columns = [c for c in (panel.x, panel.y) if c.name in row.values]
-    told = [escape(row.line), at(row), *(escape(f"{c.name} {shown(row.values[c.name])}") for c in columns)]
+    told = [escape(row.name), at(row), *(escape(f"{c.name} {shown(row.values[c.name])}") for c in columns)]
     return "<br>".join([line for line in told if line] + ["in the Pareto set"] * mark.best)
 
 

@@ -10,9 +10,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ...errors import UsageError
+from ...guidance import parse
 from ..numbers import HIGHER, Number, apart
 from ..points import Points
 from ..setting import Evaluation, Setting
+from ..sweep import facts
 from .goal import Goal
 
 Measure = Callable[[Setting], Evaluation]
@@ -34,7 +36,7 @@ class Confirmed:
             near = min(self.found, key=self.goal.excess)
             raise UsageError(
                 f"on fresh seeds no candidate kept its bounds: the nearest was {near.setting.guidance} with "
-                f"{self.goal.missed(near)}; give more samples (--n), or ask a little more than you need"
+                f"{self.goal.missed(near)}; confirm more of them (--candidates), or ask for a little more than you need"
             )
         return self.found[0]
 
@@ -73,16 +75,19 @@ def confirmed(
     def known(setting: Setting) -> Evaluation:
         if points is None:
             return measure(setting)
-        if setting.key not in points.done:
-            points.add(measure(setting))
-        return points.done[setting.key]
+        return points.get(setting, lambda: _plotted(measure(setting)))
 
     usual = known(default)
     found = sorted((known(setting) for setting in candidates), key=goal.rank)
     return Confirmed(goal, tuple(found), usual)
 
 
+def _plotted(seen: Evaluation) -> Evaluation:
+    """With what a plot has to know."""
+    return replace(seen, facts={**seen.facts, **facts(parse(str(seen.setting.guidance or "cfg(1)")))})
+
+
 def _brief(seen: Evaluation, goal: Goal) -> dict[str, Any]:
     numbers = {m: {k: v for k, v in seen[m].to_json().items() if k != "splits"} for m in goal.metrics}
-    kept = {k: v for k, v in vars(replace(seen.setting)).items() if v is not None}
+    kept = {k: v for k, v in vars(seen.setting).items() if v is not None}
     return {**kept, "numbers": numbers, "samples": seen.samples, "evaluations": seen.evaluations}

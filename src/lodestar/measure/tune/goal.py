@@ -2,19 +2,21 @@
 
 excess   how far outside of its bounds a setting is, as a share of each; the largest, and at most 0 inside
 cost     the metric, turned so that less is better
+spare    by how many standard errors it keeps its bounds
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, isfinite, isnan
 
 from ...errors import UsageError
 from ..numbers import HIGHER, LOWER, NEITHER, Number, about, apart, plain
 from ..setting import Evaluation
 
+BIASED = ("FD", "MIND", "recall", "coverage", "IS")  # another number of few samples than of many
 _BOUND = re.compile(r"\s*(?P<metric>.+?)\s*(?P<sign>>=|<=)\s*(?P<value>[^<>=]+?)\s*")
 
 
@@ -43,10 +45,13 @@ class Bound:
     def __str__(self) -> str:
         return f"{self.metric} {'>=' if self.at_least else '<='} {self.value:g}"
 
+    def outside(self, value: float) -> float:
+        """How far outside this value is; below 0 inside."""
+        return self.value - value if self.at_least else value - self.value
+
     def excess(self, value: float) -> float:
-        """How far outside this value is, as a share of the bound; below 0 inside."""
-        outside = self.value - value if self.at_least else value - self.value
-        return inf if isnan(value) else outside / (abs(self.value) or 1.0)
+        """The same as a share of the bound."""
+        return inf if isnan(value) else self.outside(value) / (abs(self.value) or 1.0)
 
     def broken(self, number: Number) -> bool:
         """Whether the whole interval of a number is outside."""
@@ -105,11 +110,22 @@ class Goal:
         """The bounds that a setting breaks, and by what."""
         return ", ".join(told for told, share in self._outside(seen) if share > 0)
 
-    def hopeless(self, seen: Mapping[str, Number], best: Mapping[str, Number]) -> bool:
-        """Whether a setting surely breaks a bound, or is surely worse than the best one on the same samples."""
-        bounds = (b for b in self.bounds if b.metric in seen)
-        if any(bound.broken(seen[bound.metric]) for bound in bounds):
-            return True
+    def spare(self, seen: Evaluation) -> float:
+        """By how many standard errors the nearest bound is kept; 0 where that is not known."""
+        kept = [max(0.0, -b.outside(seen[b.metric].value)) / (seen[b.metric].error or inf) for b in self.bounds]
+        return min([inf, *(each if isfinite(each) else 0.0 for each in kept)])
+
+    def hopeless(self, seen: Mapping[str, Number], best: Mapping[str, Number], whole: Mapping[str, Number]) -> bool:
+        """Whether a setting surely breaks a bound, or is surely worse than the best one on the same samples.
+
+        `whole` is what the best one had of all samples. A bound on what is another number of few samples than of many
+        is judged as far as that one tells what it will be.
+        """
+        for bound in (b for b in self.bounds if b.metric in seen):
+            biased = bound.metric in BIASED
+            number = foretold(bound.metric, seen, best, whole) if biased else seen[bound.metric]
+            if number is not None and bound.broken(number):
+                return True
         if self.metric not in seen or self.metric not in best:
             return False
         less = apart(seen[self.metric], best[self.metric])
@@ -119,6 +135,16 @@ class Goal:
         if self.within is not None:
             told = f"{seen.evaluations:g} evaluations where {self.within:g} are allowed"
             yield told, (seen.evaluations - self.within) / self.within
-        for bound in (b for b in self.bounds if b.metric in seen.numbers):  # a first part may lack some
+        for bound in (b for b in self.bounds if b.metric in seen.numbers):  # of what costs too much there are none
             value = seen[bound.metric].value
             yield f"{bound.metric} {value:.4g} where {bound} is asked", bound.excess(value)
+
+
+def foretold(
+    metric: str, seen: Mapping[str, Number], best: Mapping[str, Number], whole: Mapping[str, Number]
+) -> Number | None:
+    """A number of all samples, guessed from the first ones: the best setting's, and what is apart on those."""
+    if not all(metric in each for each in (seen, best, whole)):
+        return None
+    less, value = apart(seen[metric], best[metric]), whole[metric].value
+    return replace(less, value=value + less.value, low=value + less.low, high=value + less.high, splits=())
