@@ -147,3 +147,27 @@ def test_an_interval_around_it_begins_at_once_and_one_inside_at_the_next_evaluat
             running(START, Step(Flow().level(torch.tensor(at, dtype=torch.float64)), i))
             rows.append((running.evaluations - before) // 60)
         assert rows == expected
+
+
+def test_who_stands_still_has_nothing_to_keep():
+    process, labels = Flow(), LABELS
+    told = guide(parse("cached(cfgzero(4, zero_steps=1), every=4)"), ORACLE, labels)
+    plain = guide(parse("cfgzero(4, zero_steps=1)"), ORACLE, labels)
+    at = levels(process, 8)[2]
+    for index in range(2):
+        found, inner = (g(START, Step(at, index, 8)) for g in (told, plain))
+        assert torch.equal(found.x0, inner.x0)  # the step after standing still is evaluated, whatever every is
+    assert not torch.equal(told(START, Step(at, 2, 8)).x0, told(START, Step(at, 0, 8)).x0)
+
+
+def test_some_stand_still_and_some_do_not():
+    rule = parse("cached(cfgzero(4, zero_steps=[0, 2]), every=4)")
+    both = guide(rule, ORACLE, LABELS[torch.tensor([0, 1])])
+    at = levels(Flow(), 8)[2]
+    for index in range(4):
+        found = both(START[:2], Step(at, index, 8))
+        for i, steps in enumerate((0, 2)):
+            alone = guide(parse(f"cached(cfgzero(4, zero_steps={steps}), every=4)"), ORACLE, LABELS[torch.tensor([i])])
+            for before in range(index + 1):
+                one = alone(START[i : i + 1], Step(at, before, 8))
+            assert torch.allclose(found.x0[i], one.x0[0])

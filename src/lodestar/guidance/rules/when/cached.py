@@ -60,7 +60,12 @@ class Cached(Remembering, Wrapper):
         return choose(fresh, guided, kept)
 
     def seen(self, view: View, at: Step) -> Tensor:
-        """bool [B]: who has been evaluated? Not who is outside of an interval around this, whatever is asked of it."""
-        wanted = [(view[name], ask.rows) for name, ask in self.inner.asks(at).items() if name in view.named]
-        found = [asked(p).flatten().cpu() | (torch.tensor(False) if rows is None else ~rows) for p, rows in wanted]
-        return torch.stack(found).all(0) if found else torch.ones(len(view.x), dtype=torch.bool)
+        """bool [B]: who has been evaluated? Not who is outside of an interval around this, whatever is asked of it, nor
+        who stands still, of whom nothing is asked."""
+        yes = torch.ones(len(view.x), dtype=torch.bool)
+        asks = {name: ask for name, ask in self.inner.asks(at).items() if name in view.named}
+        wanted = {name: yes if ask.rows is None else yes & ask.rows for name, ask in asks.items()}
+        if not wanted:
+            return ~yes
+        found = [asked(view[name]).flatten().cpu() | ~rows for name, rows in wanted.items()]
+        return torch.stack([torch.stack(list(wanted.values())).any(0), *found]).all(0)
