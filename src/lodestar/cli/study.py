@@ -212,5 +212,12 @@ def _print(judged: Sequence[Verdict]) -> None:
 
 def _entry(verdict: Verdict) -> dict[str, object]:
     """As JSON values."""
-    parts = [{"what": p.what, **p.difference.to_json(), "as_claimed": p.holds} for p in verdict.parts]
-    return {"claim": verdict.claim, "verdict": verdict.said, "n": verdict.n, "needed": verdict.needed, "parts": parts}
+    parts = [{"what": p.what, **p.difference.to_json(), "verdict": verdict.of(p)} for p in verdict.parts]
+    return {
+        "claim": verdict.claim,
+        "verdict": verdict.said,
+        "seen": verdict.seen,
+        "n": verdict.n,
+        "needed": verdict.needed,
+        "parts": parts,
+    }

@@ -142,7 +142,7 @@ def _distance(seen: Gathered, reference: Reference | None) -> Iterator[tuple[str
     """Of all pictures, from moments alone."""
     if reference is not None:
         without = [frechet(rest, reference.moments) for rest in seen.without()]
-        yield "FD", _left_out(frechet(seen.moments, reference.moments), without)
+        yield "FD", left_out(frechet(seen.moments, reference.moments), without)
 
 
 def _of_features(seen: Gathered, reference: Reference | None) -> Iterator[tuple[str, Number]]:
@@ -153,7 +153,7 @@ def _of_features(seen: Gathered, reference: Reference | None) -> Iterator[tuple[
     yield from ((name, _spread(value, [p[name] for p in parts if name in p])) for name, value in whole.items())
     covered = [c.manifold.covered for c in compared if c is not None]
     if covered:
-        yield "coverage", _left_out(*_coverages(covered[0], covered[1:]))
+        yield "coverage", left_out(*_coverages(covered[0], covered[1:]))
 
 
 def _coverages(whole: Tensor, parts: Sequence[Tensor]) -> tuple[float, list[float]]:
@@ -221,7 +221,7 @@ def _within(number: Number, told: About) -> Number:
     return replace(number, low=max(number.low, told.least), high=min(number.high, told.most))
 
 
-def _left_out(value: float, without: Sequence[float]) -> Number:
+def left_out(value: float, without: Sequence[float]) -> Number:
     """By what the value is without each of the splits: Tukey 1958, Ann. Math. Stat. 29(2), page 614."""
     k = len(without)
     return _spread(value, [k * value - (k - 1) * rest for rest in without])

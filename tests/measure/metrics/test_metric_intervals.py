@@ -39,3 +39,10 @@ def test_too_few_values_are_refused():
             by_splits(bad)
     with pytest.raises(UsageError, match="at least 2 rows"):
         bootstrap(lambda rows: 0.0, 1)
+
+
+@pytest.mark.parametrize("freedom", [1, 2, 9, 10, 30, 31, 200])
+@pytest.mark.parametrize("outside", [0.05, 0.01, 0.05 / 6])
+def test_students_percentiles_for_any_share_are_scipys(freedom, outside):
+    stats = pytest.importorskip("scipy.stats")
+    assert student(freedom, outside) == pytest.approx(stats.t.ppf(1 - outside / 2, freedom), rel=1e-4)

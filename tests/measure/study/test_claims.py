@@ -1,18 +1,24 @@
 """Claims on made-up points: what is true is confirmed, what is false refuted, and n decides what is open."""
 
+from dataclasses import replace
+
 import pytest
+import torch
 
 from lodestar.errors import UsageError
 from lodestar.measure.numbers import Number
+from lodestar.measure.setting import Evaluation, Setting
 from lodestar.measure.study.claims import (
     Part,
     Verdict,
+    above_none,
     alike,
     falling,
+    gaining,
     gaps,
     interior_minimum,
     rising,
-    saturating,
+    settled,
     worse,
 )
 from lodestar.measure.study.claims import curve as curve_of
@@ -25,6 +31,12 @@ W = (0.0, 0.1, 0.3, 1.0, 4.0)
 
 def said(parts) -> str:
     return Verdict("", "", parts, N).said
+
+
+def difference(value: float, half: float) -> Number:
+    """With an interval of this half width, of ten splits."""
+    splits = [value + half * (-1) ** i * 1.32596 for i in range(10)]  # 3 / t_9: that of +-1 is t_9 / 3
+    return Number(value, value - half, value + half, tuple(splits))
 
 
 def frontier(drift: float, noise: float = 0.0, start: float = 0.2):
@@ -77,24 +89,59 @@ def test_one_clear_fall_refutes_a_rise() -> None:
 
 def test_the_needed_samples_are_those_at_which_the_interval_leaves_the_border() -> None:
     part = Part("", Number(1.0, -1.0, 3.0))
-    assert not part.holds
-    assert not part.fails
+    assert not part.holds()
+    assert not part.fails()
     assert part.needed(100) == 400  # half a width of 2 must become 1
     assert Verdict("", "", [part], 100).needed == 400
     assert Verdict("", "", [Part("", Number(0.0, -1.0, 1.0))], 100).needed is None
 
 
 def test_what_leans_against_a_claim_is_decided_by_that_part_alone() -> None:
-    slow, against = Part("", Number(0.1, -1.0, 1.2)), Part("", Number(-1.0, -2.5, 0.5))
-    assert Verdict("", "", [slow, against], 100).needed == 230  # 225, to two digits
+    slow, against = Part("", difference(0.1, 1.1)), Part("", difference(-1.0, 1.5))
+    assert Verdict("", "", [against], 100).needed == 230  # 225, to two digits
+    assert Verdict("", "", [slow, against], 100).needed == 320  # of two by t_9 of 0.0125, 2.685
+
+
+def test_one_of_many_differences_is_elsewhere_by_luck_and_refutes_nothing() -> None:
+    holds, below = Part("", difference(3.0, 1.0)), Part("", difference(-1.1, 1.0))
+    assert said([below]) == "refuted"
+    assert said([below, *[holds] * 4]) == "undecided"
+    assert said([Part("", difference(-1.6, 1.0)), *[holds] * 4]) == "refuted"
+
+
+def test_a_curve_without_a_slope_is_seldom_said_to_have_one() -> None:
+    draws = torch.randn(2000, 6, 10, generator=torch.Generator().manual_seed(0)).double()
+    curves = [
+        {w: Evaluation(Setting(), {"FD": Number(float(x.mean()), 0, 0, tuple(x.tolist()))}, N) for w, x in enumerate(d)}
+        for d in draws
+    ]
+    assert sum(said(rising(flat, "FD")) == "refuted" for flat in curves) < 0.05 * len(curves)
+
+
+def test_the_least_of_several_is_compared_by_a_wider_interval() -> None:
+    alone = interior_minimum(curve({0: 10.0, 0.3: 8.0, 4: 20.0}, noise=0.3))
+    chosen = interior_minimum(curve({0: 10.0, 0.1: 9.9, 0.3: 8.0, 1: 9.9, 4: 20.0}, noise=0.3))
+    assert {part.chosen for part in alone} == {1}
+    assert {part.chosen for part in chosen} == {3}
+    assert chosen[0].half(3) > 1.2 * chosen[0].half()
+    edge = Part("", difference(1.1, 1.0))
+    assert edge.holds()
+    assert not replace(edge, chosen=3).holds()
+
+
+def test_more_than_without_guidance_though_not_rising() -> None:
+    bent = curve({0: 1.0, 1: 3.0, 2: 2.0}, noise=0.05)
+    assert said(above_none(bent, "FD")) == "confirmed"
+    assert said(rising(bent, "FD")) == "refuted"
+    assert said(above_none(curve({0: 1.0, 1: 3.0, 2: 0.5}, noise=0.05), "FD")) == "refuted"
 
 
 def test_within_a_margin() -> None:
-    assert Part("", Number(0.1, -0.2, 0.4), -0.5, 0.5).holds
-    assert Part("", Number(0.9, 0.6, 1.2), -0.5, 0.5).fails
+    assert Part("", Number(0.1, -0.2, 0.4), -0.5, 0.5).holds()
+    assert Part("", Number(0.9, 0.6, 1.2), -0.5, 0.5).fails()
     open_ = Part("", Number(0.3, 0.0, 0.6), -0.5, 0.5)
-    assert not open_.holds
-    assert not open_.fails
+    assert not open_.holds()
+    assert not open_.fails()
     assert open_.needed(100) == pytest.approx(100 * (0.3 / 0.2) ** 2)
 
 
@@ -123,25 +170,59 @@ def test_frontiers_alike_within_a_tenth() -> None:
     assert said(alike(frontier(0, noise=5), frontier(0), "score")) == "undecided"
 
 
-def test_frontiers_without_common_scores_decide_nothing() -> None:
-    verdict = Verdict("", "", alike(frontier(0), frontier(0, start=5.0), "score"), N)
-    assert verdict.said == "undecided"
-    assert verdict.needed is None
+def test_a_frontier_of_higher_scores_is_compared_by_the_least_distance_it_has_there() -> None:
+    higher = frontier(0, start=5.0)  # which is never below a score of 5, and never nearer than 110
+    assert [gap.apart.value for gap in gaps(higher, frontier(0), "score")] == pytest.approx([93, 90, 87])
+    assert said(worse(higher, {"lower": frontier(0)}, "score")) == "confirmed"
+
+
+def test_frontiers_of_two_points_are_compared_though_no_split_reaches_what_another_does() -> None:
+    def short(drift: float):
+        return curve({1: 10.0 + drift, 2: 12.0 + drift}, score={1: 0.29, 2: 0.32}, noise=0.02)
+
+    ranges = [short(0)[2]["score"].splits[k] for k in range(10)]
+    assert max(ranges) - min(ranges) > 1
+    assert said(worse(short(3), {"best": short(0)}, "score")) == "confirmed"
 
 
 @pytest.mark.parametrize(
-    ("distances", "expected"),
+    ("distances", "gained", "still"),
     [
-        ((9.0, 7.0, 6.1, 6.0), "confirmed"),
-        ((9.0, 8.0, 7.0, 6.0), "refuted"),  # the last doubling still gains a sixth
-        ((6.0, 6.1, 7.0, 7.1), "refuted"),  # steps harm
+        ((9.0, 7.0, 6.1, 6.0), "confirmed", "confirmed"),
+        ((9.0, 8.0, 7.0, 6.0), "confirmed", "refuted"),  # the last doubling still gains a sixth
+        ((6.0, 6.1, 7.0, 7.1), "refuted", "confirmed"),  # steps harm
     ],
 )
-def test_steps_that_gain_and_then_no_more(distances, expected) -> None:
+def test_steps_that_gain_and_then_no_more(distances, gained, still) -> None:
     by_steps = {
         t: curve({0: fd, 1: fd + 1}, noise=0.05, steps=t) for t, fd in zip((32, 64, 128, 256), distances, strict=True)
     }
-    assert said(saturating(by_steps)) == expected
+    assert said(gaining(by_steps)) == gained
+    assert said(settled(by_steps)) == still
+
+
+def table(distances: str, scores: str, steps: int = 64):
+    """A column of the paper's tables, at w 0, 0.1, 0.3, 1, 2 and 4."""
+    values = (
+        dict(zip((0.0, 0.1, 0.3, 1.0, 2.0, 4.0), map(float, row.split()), strict=True)) for row in (distances, scores)
+    )
+    fd, score = values
+    return curve(fd, 0.02, steps, IS=score)
+
+
+def test_the_papers_own_numbers_confirm_its_claims() -> None:
+    first = table("1.80 1.55 3.03 12.60 21.03 26.22", "53.71 66.11 92.80 170.1 225.5 260.2")
+    second = table("1.80 1.62 2.93 11.21 18.79 23.84", "52.90 64.58 88.64 158.29 212.98 248.97")
+    most = table("2.21 1.91 2.65 9.13 16.16 21.48", "47.61 56.10 74.92 131.1 183.0 225.1")
+    assert said(interior_minimum(first)) == said(rising(first, "IS")) == said(above_none(first, "IS")) == "confirmed"
+    assert said(worse(most, {"0.1": first, "0.2": second}, "IS")) == "confirmed"
+    assert said(alike(first, second, "IS")) == "confirmed"
+    by_steps = {
+        128: table("8.11 5.31 3.04 7.88 15.90 21.55", "81.46 105.01 156.09 295.29 378.56 422.29", 128),
+        256: table("7.27 4.53 2.43 7.86 15.93 21.53", "82.45 106.12 158.47 297.98 377.37 421.03", 256),
+        1024: table("7.22 4.50 2.43 7.80 15.75 21.45", "81.54 104.67 156.00 294.56 373.18 419.06", 1024),
+    }
+    assert said(settled(by_steps)) == "confirmed"
 
 
 def test_a_curve_is_of_one_number_of_steps_by_rising_w() -> None:

@@ -115,6 +115,7 @@ def test_the_page_says_verdicts_numbers_and_protocol(tmp_path: Path) -> None:
     assert "![The strength of guidance](strength.png)" in text
     assert "| FD-made-up | prompt accuracy-made-up |" in text
     assert json.loads(text.split("```json\n")[1].split("```")[0]) == PROTOCOL
+    assert "0.3 at w 0, 0.78 at w 4" in text  # what was seen of the score
     rows = text.split("## Every point")[1].split("## How")[0].strip().splitlines()
     assert len(rows) == 2 + 6
 

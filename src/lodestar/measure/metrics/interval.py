@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import isfinite, sqrt
-from statistics import fmean, stdev
+from functools import cache
+from math import cos, isfinite, pi, sin, sqrt, tan
+from statistics import NormalDist, fmean, stdev
 
 import torch
 from torch import Tensor
@@ -21,8 +22,8 @@ from torch import Tensor
 from ...core import generator
 from ...errors import UsageError
 
-Z = 1.959964  # normal quantile of a two-sided 95 % interval
-T = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281)  # Student's, 1 to 10 of freedom
+OUTSIDE = 0.05  # of a two-sided 95 % interval
+FEW = 30  # degrees of freedom, up to which a percentile of Student's t is found exactly
 DRAWS = 1000
 
 
@@ -57,10 +58,33 @@ def bootstrap(metric: Callable[[Tensor], float], n: int, draws: int = DRAWS, see
     return Interval(metric(torch.arange(n)), low, high, n)
 
 
-def student(freedom: int) -> float:
-    """The 97.5th percentile of Student's t: a table, then Fisher & Cornish 1960, to four digits."""
-    if freedom <= len(T):
-        return T[freedom - 1]
-    z, v = Z, freedom
+@cache
+def student(freedom: int, outside: float = OUTSIDE) -> float:
+    """The t beyond which, on both sides, this share of Student's distribution lies: of 0.05 the 97.5th percentile.
+
+    Exact of few degrees of freedom, and else after Fisher & Cornish 1960, to four digits.
+    """
+    if freedom <= FEW:
+        return sqrt(freedom) * tan(_angle(freedom, outside))
+    z, v = NormalDist().inv_cdf(1 - outside / 2), freedom
     second, third = 5 * z**5 + 16 * z**3 + 3 * z, 3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z
     return z + (z**3 + z) / (4 * v) + second / (96 * v**2) + third / (384 * v**3)
+
+
+def _angle(freedom: int, outside: float) -> float:
+    """atan(t / sqrt(freedom)) with this share beyond +- t, by halving."""
+    low, high = 0.0, pi / 2
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _inside(middle, freedom) < 1 - outside else (low, middle)
+    return low
+
+
+def _inside(angle: float, freedom: int) -> float:
+    """The share within +- t: Abramowitz & Stegun 1964, 26.7.3 and 26.7.4."""
+    odd = freedom % 2
+    total, term = 0.0, cos(angle) ** odd
+    for power in range(odd, freedom - 1, 2):
+        total += term
+        term *= (power + 1) / (power + 2) * cos(angle) ** 2
+    return 2 / pi * (angle + sin(angle) * total) if odd else sin(angle) * total

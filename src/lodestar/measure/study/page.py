@@ -18,6 +18,7 @@ TITLES = {
     "steps": "The number of steps",
 }
 SHOWN = ("FD", "IS", "class accuracy", "prompt accuracy", "precision", "recall", "diversity", "saturation")
+HOLDS = {"confirmed": "yes", "refuted": "no", "undecided": "open"}
 Called = Callable[[str], str]  # the name under which a metric is told, as FD-scenes
 
 
@@ -48,39 +49,37 @@ def _about(plan: Plan, judged: Sequence[Verdict]) -> str:
 
 
 def _verdicts(judged: Sequence[Verdict]) -> str:
-    rows = [(v.claim, v.paper, f"**{v.said}**", _decides(v)) for v in judged]
-    return _table(("claim", "in the paper", "here", "samples that would decide it"), rows)
+    rows = [(v.claim, v.paper, v.seen, f"**{v.said}**", _decides(v)) for v in judged]
+    return _table(("claim", "in the paper", "here", "verdict", "samples that would decide it"), rows)
 
 
 def _decides(verdict: Verdict) -> str:
     if verdict.said != "undecided":
         return ""
-    if not verdict.parts:
-        return "none: the frontiers share no scores"
     return "none: right on the border" if verdict.needed is None else f"{verdict.needed:,} a point"
 
 
 def _rests() -> str:
     return (
-        "Each difference is of pairs of splits with the same prompts and noise, with its 95 % interval, one at a time; "
-        "a claim is confirmed where all of them lie as it says, and refuted where one lies wholly elsewhere. "
-        "Samples are those at which the interval of an open difference, were it to stay as it is, would end at the "
-        "border."
+        "Each difference is of pairs of splits with the same prompts and noise, with its 95 % interval. A claim is "
+        "confirmed where all of its differences lie as it says, and refuted where one lies wholly elsewhere by an "
+        "interval that is widened for how many the claim has, for one of many is soon elsewhere by luck (Bonferroni); "
+        "the least of several distances is chosen in its favour, and what it is compared by is widened likewise. Each "
+        "claim is judged by itself. Samples are those at which the interval of an open difference, were it to stay "
+        "as it is, would end at the border: with so many it is decided half the time, with twice as many mostly."
     )
 
 
 def _parts(verdict: Verdict) -> str:
-    rows = [(part.what, _number(part.difference), _holds(part), _needs(part, verdict.n)) for part in verdict.parts]
+    rows = [
+        (part.what, _number(part.difference), HOLDS[verdict.of(part)], _needs(part, verdict)) for part in verdict.parts
+    ]
     return f"### {verdict.claim}\n\n" + _table(("difference", "measured", "as claimed", "samples"), rows)
 
 
-def _holds(part: Part) -> str:
-    return "yes" if part.holds else "no" if part.fails else "open"
-
-
-def _needs(part: Part, n: int) -> str:
-    needed = part.needed(n)
-    return "" if part.holds or part.fails else "none" if isinf(needed) else f"{needed:,.0f}"
+def _needs(part: Part, verdict: Verdict) -> str:
+    needed = verdict.needed_by(part)
+    return "" if verdict.of(part) != "undecided" else "none" if isinf(needed) else f"{needed:,.0f}"
 
 
 def _points(found: Mapping[float, Sequence[Evaluation]], called: Called) -> str:
