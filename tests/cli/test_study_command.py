@@ -49,6 +49,16 @@ def test_a_study_from_nothing_to_a_page(finished: Path) -> None:
     assert "FD-tiny" in (folder / "strength.md").read_text()
 
 
+def test_what_is_handed_on_names_no_folder_of_the_machine(finished: Path) -> None:
+    text = (finished / "study" / "strength.md").read_text()
+    assert str(finished) not in text
+    assert '"out": "study"' in text
+    assert str(finished).encode() not in (finished / "study" / "strength.png").read_bytes()
+    card = (finished / "study" / "p0.1" / "model" / "config.json").read_text()
+    assert "lodestar study strength --out study" in card
+    assert str(finished) not in card
+
+
 def test_finished_models_and_points_are_not_made_again(there: Path, capsys) -> None:
     folder = there / "study"
     before = {path: path.stat().st_mtime_ns for path in (folder / "p0.1").rglob("*") if path.is_file()}

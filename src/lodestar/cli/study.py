@@ -121,7 +121,7 @@ class Study(Command):
         """The training of this model, as `lodestar train` does it."""
         folder = self._folder(drop)
         there = (folder / "config.json").is_file()
-        chosen = replace(self._preset(), drop=drop, command=f"lodestar study {self.what} --out {self.out}")
+        chosen = replace(self._preset(), drop=drop, command=f"lodestar study {self.what} --out {placeless(str(self.out))}")
         return Train(
             preset=self.preset, data=self.data, out=folder, resume=there, reading=self.reading,
             device=None if self.device == "auto" else self.device, quiet=True, plan=plan_of(chosen),
@@ -176,15 +176,24 @@ class Study(Command):
         from ..measure.study import page, plots, verdicts
         from ..pictures import picture, save_png
 
-        plan, settled = self._plan(), to_json(self)
+        plan, settled = self._plan(), placeless({"config": to_json(self), **protocol})
         judged = verdicts(plan, found)
         told, shown = self.out / f"{self.what}.md", self.out / f"{self.what}.png"
-        save_png(picture(plots.draw(plan, found, called)), shown, settled)
-        written = page.page(plan, found, judged, {"config": settled, **protocol}, called, shown.name)
+        save_png(picture(plots.draw(plan, found, called)), shown, settled["config"])
+        written = page.page(plan, found, judged, settled, called, shown.name)
         write_file(told, written.encode())
         _print(judged)
         print(f"page: {told}")
-        return {"config": settled, "verdicts": [_entry(verdict) for verdict in judged], "page": str(told)}
+        return {"config": to_json(self), "verdicts": [_entry(verdict) for verdict in judged], "page": str(told)}
+
+
+def placeless(value: Any) -> Any:
+    """JSON values with the name alone of every file or folder that is told by its place on this machine."""
+    if isinstance(value, Mapping):
+        return {name: placeless(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [placeless(each) for each in value]
+    return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
 
 
 def tiny(preset: Preset) -> Preset:
