@@ -176,6 +176,15 @@ def test_a_frontier_of_higher_scores_is_compared_by_the_least_distance_it_has_th
     assert said(worse(higher, {"lower": frontier(0)}, "score")) == "confirmed"
 
 
+def test_points_that_change_places_without_a_split_widen_nothing() -> None:
+    near, far = {1: 10.0, 2: 30.0}, {1: 15.0, 2: 35.0}  # at nearly the same scores
+    a, b = (curve(fd, score={1: 0.5, 2: 0.5001}, noise=0.05) for fd in (far, near))
+    assert all(gap.apart.high - gap.apart.low < 6 for gap in gaps(a, b, "score")[:1])
+    [one] = gaps(a, curve({1: 10.0}, score={1: 0.4}, noise=0.05), "score")
+    assert one.apart.value == pytest.approx(5)
+    assert one.apart.high - one.apart.low == pytest.approx(0, abs=0.6)
+
+
 def test_frontiers_of_two_points_are_compared_though_no_split_reaches_what_another_does() -> None:
     def short(drift: float):
         return curve({1: 10.0 + drift, 2: 12.0 + drift}, score={1: 0.29, 2: 0.32}, noise=0.02)

@@ -209,7 +209,8 @@ def gaps(a: Curve, b: Curve, score: str, metric: str = DISTANCE) -> list[Gap]:
     Splits are what each adds (Tukey's jackknife: ../numbers.py): a few samples alone reach other scores than all do.
     """
     lines = [_lines(frontier(curve, score, metric), score, metric) for curve in (a, b)]
-    return [_gap([_between(*pair, share) for pair in zip(*lines, strict=True)]) for share in SHARES]
+    found = [_gap([_between(*pair, share) for pair in zip(*lines, strict=True)]) for share in SHARES]
+    return list({gap.score: gap for gap in found}.values())  # a frontier may be of one score
 
 
 def _gap(found: Sequence[tuple[float, float, float]]) -> Gap:
@@ -233,7 +234,13 @@ def frontier(curve: Curve, score: str, metric: str = DISTANCE) -> Curve:
 def _lines(curve: Curve, score: str, metric: str) -> list[np.ndarray]:
     """[2, W] each: score and distance at each w, by rising score; with all samples, and without each split."""
     found = np.array([[_without(point[name]) for name in (score, metric)] for point in curve.values()])  # [W, 2, 1 + K]
-    return [np.array(sorted(way.tolist())).T for way in found.transpose(2, 0, 1)]
+    return [_falling_back(np.array(sorted(way.tolist())).T) for way in found.transpose(2, 0, 1)]
+
+
+def _falling_back(line: np.ndarray) -> np.ndarray:
+    """With the least distance at each score or a higher one: without a split a point may lie behind another."""
+    scores, distances = line
+    return np.array([scores, np.minimum.accumulate(distances[::-1])[::-1]])
 
 
 def _without(number: Number) -> list[float]:
