@@ -26,11 +26,12 @@ from lodestar.oracle import GaussianMixture
 from lodestar.pictures import from_uint8
 from lodestar.process import Cosine, Flow
 from lodestar.train import PRESETS, LikelihoodPreset, check, sized, train
+from lodestar.train.augment import Augment
 from lodestar.train.classifying import Classifying
 from lodestar.train.contrastive import Contrasting
 from lodestar.train.likelihoods import schema_of
 from lodestar.train.optim import optimizer
-from lodestar.train.showing import Showing
+from lodestar.train.showing import Showing, clean
 from lodestar.train.task import ACCURACY, NOISE
 from lodestar.train.validate import LEVELS, Validation
 
@@ -78,6 +79,15 @@ def test_a_clean_one_is_shown_no_noise():
     x, level = Showing(Cosine(), clean=True)(BATCH.images, 3, 0, CPU)
     assert torch.equal(x, from_uint8(BATCH.images))
     assert level.noise_to_signal.tolist() == [0] * 8
+
+
+def test_a_clean_one_is_validated_without_noise_and_as_pictures_are():
+    task = classifying()
+    task = replace(task, showing=replace(task.showing, clean=True, augment=Augment(shift=2, cutout=4)))
+    told = task.judge(BATCH, torch.randn(BATCH.images.shape), task.process.level(torch.full((8,), 0.9).double()))
+    seen = task.seen(BATCH, from_uint8(BATCH.images), clean(8))
+    assert torch.allclose(told["loss"], seen["loss"], atol=1e-5)
+    assert torch.equal(told[ACCURACY], seen[ACCURACY])
 
 
 # Cross-entropy

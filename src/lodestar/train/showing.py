@@ -81,7 +81,8 @@ class Telling(ABC):
         return seen["loss"]
 
     def judge(self, batch: Batch, eps: Tensor, level: Level) -> Mapping[str, Tensor]:
-        """What validation tells of pictures under this noise, each [B]; a clean network is shown it too."""
+        """What validation tells of pictures under this noise, each [B]; a clean network is shown them without it."""
+        level = clean(len(batch)) if self.showing.clean else level
         return self.seen(batch, *noisy(batch.images, eps, level, _device(self.network)))
 
 
