@@ -121,7 +121,9 @@ class Study(Command):
         """The training of this model, as `lodestar train` does it."""
         folder = self._folder(drop)
         there = (folder / "config.json").is_file()
-        chosen = replace(self._preset(), drop=drop, command=f"lodestar study {self.what} --out {placeless(str(self.out))}")
+        chosen = replace(
+            self._preset(), drop=drop, command=f"lodestar study {self.what} --out {placeless(str(self.out))}"
+        )
         return Train(
             preset=self.preset, data=self.data, out=folder, resume=there, reading=self.reading,
             device=None if self.device == "auto" else self.device, quiet=True, plan=plan_of(chosen),
