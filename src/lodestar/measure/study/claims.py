@@ -209,7 +209,7 @@ def gaps(a: Curve, b: Curve, score: str, metric: str = DISTANCE) -> list[Gap]:
     Splits are what each adds (Tukey's jackknife: ../numbers.py): a few samples alone reach other scores than all do.
     """
     lines = [_lines(frontier(curve, score, metric), score, metric) for curve in (a, b)]
-    found = [_gap([_between(*pair, share) for pair in zip(*lines, strict=True)]) for share in SHARES]
+    found = [_gap([_between(one, other, share) for one, other in zip(*lines, strict=True)]) for share in SHARES]
     return list({gap.score: gap for gap in found}.values())  # a frontier may be of one score
 
 
