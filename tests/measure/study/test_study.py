@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,15 @@ def test_where_all_is_as_in_the_paper_every_claim_is_confirmed(study: str, tmp_p
     asked, found = paper(tmp_path, study)
     judged = verdicts(asked, found)
     assert {v.claim: v.said for v in judged} == {v.claim: "confirmed" for v in judged}
+
+
+def test_models_of_a_single_score_are_compared_at_that(tmp_path: Path) -> None:
+    asked, found = paper(tmp_path, "dropout")
+    flat = dict.fromkeys(("prompt accuracy",), found[0.5][0].numbers["prompt accuracy"])
+    found[0.5] = [replace(point, numbers={**point.numbers, **flat}) for point in found[0.5]]
+    same, worse = verdicts(asked, found)
+    assert (same.said, worse.said) == ("confirmed", "confirmed")
+    assert " at prompt accuracy 0.3" in worse.seen
 
 
 def test_the_studies_are_the_papers() -> None:

@@ -75,8 +75,9 @@ def _dropout(plan: Plan, curves: Mapping[float, Mapping[int, Curve]]) -> Iterato
 
 
 def _beside(a: Curve, b: Curve, score: str) -> str:
-    """The distances of two frontiers, halfway up the scores."""
-    _, half, _ = claims.gaps(a, b, score)
+    """The distances of two frontiers, halfway up the scores; where one has a single score, at that."""
+    found = claims.gaps(a, b, score)
+    half = found[len(found) // 2]
     return f"{DISTANCE} {half.level + half.apart.value:.3g} and {half.level:.3g} at {score} {half.score:.3g}"
 
 
