@@ -38,17 +38,13 @@ from lodestar.likelihood import Likelihood
 from lodestar.measure.prompts import prompt_truth
 from lodestar.model import Model, load
 from lodestar.networks.classifier import ClassifierConfig
-from lodestar.networks.encoder import ImageEncoderConfig
+from lodestar.networks.clip import ClipConfig
 from lodestar.pictures import from_uint8
 from lodestar.train import LikelihoodPreset, sized, train
-from lodestar.train.likelihoods import CLASSIFIER_SCENES
+from lodestar.train.likelihoods import CLASSIFIER_SCENES, DETECTOR_SCENES
 
 from .classifiers_page import ALONE, AWARE, BASES, CFG, CLEAN, THROUGH, TRUE, Row, answer, figure, markdown, table
 from .machine import machine
-
-DETECTOR = ClassifierConfig(
-    ImageEncoderConfig(channels=(24, 48, 96), transformers=(0, 0, 1), patch=1, clean=True)
-)  # of no size that is studied
 
 
 @dataclass(frozen=True)
@@ -71,7 +67,7 @@ class Study:
 QUICK = Study(("small",), ("small",), (8.0,), (2.0,), (2.0,), 2, 2, 2, 4, 128, 16)
 
 
-def preset(network: ClassifierConfig, name: str, study: Study, seed: int) -> LikelihoodPreset:
+def preset(network: ClassifierConfig | ClipConfig, name: str, study: Study, seed: int) -> LikelihoodPreset:
     """classifier-scenes with another network, so long."""
     config = CLASSIFIER_SCENES.train
     config = replace(config, images=study.images, seed=seed, validate_images=study.held, sample_every=0)
@@ -86,7 +82,7 @@ def classifiers(study: Study) -> dict[str, LikelihoodPreset]:
         for kind, clean in ((AWARE, False), (CLEAN, True)):
             name = f"{kind}-{size}"
             found[name] = preset(ClassifierConfig(replace(network.image, clean=clean)), name, study, seed=0)
-    return {**found, "detector": preset(DETECTOR, "detector", study, seed=1)}
+    return {**found, "detector": preset(DETECTOR_SCENES.network, "detector", study, seed=1)}
 
 
 def trained(chosen: LikelihoodPreset, folder: Path) -> Likelihood:

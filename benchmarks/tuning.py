@@ -24,11 +24,12 @@ from lodestar.measure.asked import Asked, asked
 from lodestar.measure.bench import Bench
 from lodestar.measure.consistency import fitted
 from lodestar.measure.features import detector
+from lodestar.measure.goal import Goal
 from lodestar.measure.numbers import Number, apart, called
 from lodestar.measure.points import Points
 from lodestar.measure.reference import reference
 from lodestar.measure.setting import Evaluation, Setting
-from lodestar.measure.tune import Goal, Search, Space, confirmed
+from lodestar.measure.tune import Search, Space, confirmed
 from lodestar.model import Model, load
 
 from .interleave import Series

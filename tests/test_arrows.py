@@ -14,6 +14,7 @@ ROOMS = {
     "expression": {"errors"},
     "files": {"errors"},
     "gradients": {"errors"},
+    "plotting": {"errors"},
     "core": {"errors"},
     "oracle": NOUNS,
     "process": NOUNS | {"expression"},
@@ -26,7 +27,7 @@ ROOMS = {
 }
 ROOMS["request"] = NOUNS | {"conditions", "guidance", "process", "samplers"}
 ROOMS["citing"] = {"errors", "expression", "guidance", "samplers"}
-ROOMS["figure"] = ROOMS["request"] | {"expression", "oracle"}
+ROOMS["figure"] = ROOMS["request"] | {"expression", "oracle", "plotting"}
 ROOMS["result"] = NOUNS | {"conditions", "files", "guidance", "pictures"}
 ROOMS["start"] = NOUNS | {"pictures", "samplers"}
 ROOMS["job"] = ROOMS["request"] | {"pictures", "request", "start", "version"}
@@ -36,14 +37,14 @@ ROOMS["model"] = ROOMS["request"] | ROOMS["generate"] | {"files", "generate", "m
 ABOVE = ROOMS["model"] | {"data", "model", "pictures"}
 ROOMS["likelihood"] = NOUNS | {"conditions", "data", "model", "model_folder", "process"}
 ROOMS["train"] = ABOVE | {"likelihood"}
-ROOMS["measure"] = ABOVE | {"citing", "expression", "likelihood"}
+ROOMS["measure"] = ABOVE | {"citing", "expression", "likelihood", "plotting"}
 ROOMS["systems"] = ABOVE
 LEAVES = {"cli", "__init__", "__main__"}  # may import everything
 # Packages that belong to certain rooms; the heavy ones are imported inside the function that needs them.
 LIGHT = {"rich": {"cli", "train"}, "tyro": {"cli"}, "PIL": {"pictures", "data"}}
 HEAVY = {"datasets": {"data"}, "accelerate": {"train"}, "tensorboard": {"train"}, "tokenizers": {"conditions"}}
 HEAVY |= {"optuna": {"measure"}, "torch_fidelity": {"measure"}, "transformers": {"conditions", "measure"}}
-HEAVY |= {"diffusers": {"adapters"}, "matplotlib": {"figure", "measure"}, "plotly": {"measure"}}
+HEAVY |= {"diffusers": {"adapters"}, "matplotlib": {"figure", "measure", "plotting"}, "plotly": {"measure"}}
 
 
 def files() -> list[Path]:

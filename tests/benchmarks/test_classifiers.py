@@ -69,7 +69,8 @@ def found(tmp_path_factory):
     image = ImageEncoderConfig(channels=(8, 16), transformers=(0, 1), head=8, vector=16)
     model = replace(subject(True).fresh(), card={"sampler": "ddim", "steps": 2})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(study, "DETECTOR", ClassifierConfig(replace(image, clean=True)))
+        detector = replace(study.DETECTOR_SCENES, network=ClassifierConfig(replace(image, clean=True)))
+        patch.setattr(study, "DETECTOR_SCENES", detector)
         patch.setattr(study, "sized", lambda network, size: ClassifierConfig(image))
         return (*study.study_of(model, folder, few), few, folder)
 

@@ -38,7 +38,7 @@ def test_a_comparison_from_end_to_end(compare, capsys):
     assert {name: f["setting"]["steps"] for name, f in found.items()} == {"none": 2, "cfg": 1, "tcfg": 1}
     fd = [rule["found"]["numbers"]["FD"]["value"] for rule in told["rules"]]
     assert fd == sorted(fd)
-    assert told["protocol"]["tuned"] == {"samples": 80, "first_seed": 1_000_000, "for": "the least FD"}
+    assert told["protocol"]["tuned"] == {"samples": 80, "first_seed": 1_000_000, "for": "the lowest FD"}
     assert "Apart from cfg" in out
     page = Path("compare.md").read_text()
     assert "| tcfg | " in page
@@ -79,8 +79,8 @@ def test_another_aim_is_another_file(compare, capsys):
     ("args", "said"),
     [
         (["--minimize", "FDD"], "there is no metric 'FDD'"),
-        (["--minimize", "FD", "--maximize", "recall"], "two aims"),
-        (["--minimize", "recall"], "more recall is better: say --maximize 'recall'"),
+        (["--minimize", "FD", "--maximize", "recall"], "one of them"),
+        (["--minimize", "recall"], "of recall higher is better: say --maximize 'recall'"),
         (["--steps", "4"], "--steps follow from the cost of each rule here: give --evaluations"),
         (["--evaluations", "0"], "--evaluations must lie in [1, 100000], got 0"),
         (["--tune-n", "40"], "--tune-n must be at least 80"),

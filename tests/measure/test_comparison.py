@@ -10,22 +10,14 @@ from lodestar.guidance import parse
 from lodestar.measure.asked import Asked
 from lodestar.measure.bench import Bench
 from lodestar.measure.candidates import Candidate, candidate, candidates
-from lodestar.measure.comparison import (
-    Entry,
-    Objective,
-    compare,
-    entries,
-    fitted,
-    halving,
-    objective,
-    rounds,
-)
+from lodestar.measure.comparison import Entry, compare, entries, fitted, halving, rounds
+from lodestar.measure.goal import Goal
 from lodestar.measure.points import Points
 from lodestar.measure.scales import scale_of
 from lodestar.measure.setting import Setting
 from tiny import tiny
 
-FD = Objective("FD")
+FD = Goal("FD")
 
 
 def rows(per_step):
@@ -101,7 +93,7 @@ def test_one_setting_needs_no_choice_and_of_three_one_goes_on_alone(files):
 
 
 def test_the_aim_is_an_option(files):
-    choose = halving(Bowl(best=3), 200, Objective("prompt accuracy", most=True), files, quiet)
+    choose = halving(Bowl(best=3), 200, Goal("prompt accuracy"), files, quiet)
     assert choose("cfg", settings(1.5, 3, 8)) == settings(8)[0]
 
 
@@ -115,26 +107,6 @@ def test_tuning_that_was_killed_goes_on(files):
 def test_too_few_samples_to_tune_with_are_refused(files):
     with pytest.raises(UsageError, match="--tune-n must be at least 80"):
         halving(Bowl(), 79, FD, files, quiet)
-
-
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        (("FD", "FD"), "two aims"),
-        (("FDD", None), "there is no metric 'FDD'"),
-        (("prompt accuracy", None), "more prompt accuracy is better: say --maximize 'prompt accuracy'"),
-        ((None, "fid"), "less FD is better: say --minimize 'FD'"),
-    ],
-)
-def test_aims_that_are_none_are_refused(given, said):
-    with pytest.raises(UsageError, match=said):
-        objective(*given)
-
-
-def test_an_aim_by_its_name():
-    assert str(objective(None, None)) == "the least FD"
-    assert objective(None, "prompt accuracy") == Objective("prompt accuracy", most=True)
-    assert objective("saturation", None) == Objective("saturation")
 
 
 def compared(tmp_path, bench, choose):

@@ -4,22 +4,23 @@ import re
 from dataclasses import replace
 
 import pytest
-from valley import Bowl, scale
+from valley import Valley, scale
 
 from lodestar.errors import UsageError
+from lodestar.measure.goal import Goal
 from lodestar.measure.points import Points
 from lodestar.measure.setting import Setting
-from lodestar.measure.tune import Goal, Search, Space, check_price, confirmed, imported
+from lodestar.measure.tune import Search, Space, check_price, confirmed, imported
 from lodestar.process import Flow
 
 BASE = Setting(sampler="ddim", steps=20, grid="u")
 
 
 def search(path, bench, *rules, goal="FD", where=(), within=None, steps=(), protocol=None):
-    sense = "maximize" if goal == "prompt accuracy" else "minimize"
+    sides = (None, goal) if goal == "prompt accuracy" else (goal, None)
     return Search(
         bench.growing,
-        Goal.of(goal, sense, where, within),
+        Goal.of(*sides, where, within),
         Space.of(rules or ["cfg"], Flow(), BASE, steps),
         Points.open(path / "trials.jsonl", protocol or {"seed": bench.seed}),
         bench.n,
@@ -30,7 +31,7 @@ def search(path, bench, *rules, goal="FD", where=(), within=None, steps=(), prot
 @pytest.mark.parametrize("best", [1.7, 2.6, 4.0, 7.3])
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_the_bottom_of_a_bowl_is_found_with_a_quarter_of_a_grids_samples(tmp_path, best, seed):
-    bench = Bowl(best, seed)
+    bench = Valley(best, seed)
     found = search(tmp_path, bench)
     found.run(9)
     [chosen] = found.best()
@@ -40,10 +41,10 @@ def test_the_bottom_of_a_bowl_is_found_with_a_quarter_of_a_grids_samples(tmp_pat
 
 
 def test_trials_have_the_facts_that_a_plot_needs(tmp_path):
-    one, *_ = search(tmp_path / "one", Bowl()).run(3)
+    one, *_ = search(tmp_path / "one", Valley()).run(3)
     assert {k: one.facts[k] for k in ("rule", "scale", "w")} == {"rule": "cfg", "scale": 3.87, "w": 2.87}
     assert "scattered" not in one.facts
-    several, *_ = search(tmp_path / "several", Bowl(), "interval").run(3)
+    several, *_ = search(tmp_path / "several", Valley(), "interval").run(3)
     assert several.facts["rule"] == "interval"
     assert several.facts["scale"] == scale(several.setting)
     assert several.facts["scattered"]
@@ -53,7 +54,7 @@ def test_trials_have_the_facts_that_a_plot_needs(tmp_path):
 
 
 def test_a_setting_that_is_surely_worse_is_given_up_after_a_quarter(tmp_path):
-    bench = Bowl()
+    bench = Valley()
     trials = search(tmp_path, bench).run(9)
     lost = [e for e in trials if e.facts["given_up"]]
     assert {e.samples for e in lost} <= {100, 200}
@@ -62,7 +63,7 @@ def test_a_setting_that_is_surely_worse_is_given_up_after_a_quarter(tmp_path):
 
 
 def test_a_bound_that_cuts_the_optimum_off_is_kept(tmp_path):
-    bench = Bowl(best=2.0, own=0.05)
+    bench = Valley(best=2.0, own=0.05)
     found = search(tmp_path, bench, where=["prompt accuracy >= 0.9"])
     found.run(12)
     [chosen] = found.best()
@@ -72,14 +73,14 @@ def test_a_bound_that_cuts_the_optimum_off_is_kept(tmp_path):
 
 
 def test_the_bound_can_be_the_upper_one(tmp_path):
-    found = search(tmp_path, Bowl(best=8.0, own=0.05), where=["saturation <= 0.4"])
+    found = search(tmp_path, Valley(best=8.0, own=0.05), where=["saturation <= 0.4"])
     found.run(12)
     assert 3.2 < scale(found.best()[0].setting) < 4.6  # 4 without noise
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_bound_on_what_few_samples_tell_wrongly_gives_nothing_up_that_keeps_it(tmp_path, seed):
-    bench = Bowl(best=3.0, seed=seed)  # of 100 samples FD is 6 above that of 400
+    bench = Valley(best=3.0, seed=seed)  # of 100 samples FD is 6 above that of 400
     found = search(tmp_path, bench, goal="prompt accuracy", where=["FD <= 18"])
     assert any(e.facts["given_up"] for e in found.run(12))
     [chosen] = found.best()
@@ -89,7 +90,7 @@ def test_a_bound_on_what_few_samples_tell_wrongly_gives_nothing_up_that_keeps_it
 
 @pytest.mark.parametrize("seed", range(4))
 def test_among_what_is_confirmed_some_keep_their_bounds_with_something_to_spare(tmp_path, seed):
-    bench = Bowl(best=2.0, seed=seed, unsure=0.3)
+    bench = Valley(best=2.0, seed=seed, unsure=0.3)
     found = search(tmp_path, bench, where=["prompt accuracy >= 0.9"])
     found.run(12)
     spare = [found.goal.spare(e) for e in found.best(3)]
@@ -99,14 +100,14 @@ def test_among_what_is_confirmed_some_keep_their_bounds_with_something_to_spare(
 
 
 def test_a_bound_that_nothing_keeps_says_what_was_nearest(tmp_path):
-    found = search(tmp_path, Bowl(), where=["prompt accuracy >= 1.2"])
+    found = search(tmp_path, Valley(), where=["prompt accuracy >= 1.2"])
     found.run(6)
     with pytest.raises(UsageError, match=r"no setting reaches the lowest FD with prompt accuracy >= 1\.2: the nearest"):
         found.best()
 
 
 def test_several_rules_and_numbers_go_by_optuna(tmp_path):
-    bench = Bowl(best=3.0)
+    bench = Valley(best=3.0)
     found = search(tmp_path, bench, "cfg", "interval")
     trials = found.run(40)
     assert len({e.setting.key for e in trials}) == 40  # none is measured twice
@@ -116,18 +117,18 @@ def test_several_rules_and_numbers_go_by_optuna(tmp_path):
 
 
 def test_steps_are_searched_where_several_are_given(tmp_path):
-    found = search(tmp_path, Bowl(), steps=(5, 10, 40))
+    found = search(tmp_path, Valley(), steps=(5, 10, 40))
     trials = found.run(16)
     assert {e.setting.steps for e in trials} == {5, 10, 40}
     assert found.best()[0].setting.steps == 40
-    inside = search(tmp_path / "within", Bowl(), steps=(5, 10, 40), within=20)
+    inside = search(tmp_path / "within", Valley(), steps=(5, 10, 40), within=20)
     trials = inside.run(16)
     assert all(e.samples == 0 for e in trials if e.evaluations > 20)  # dear ones are not drawn at all
     assert inside.best()[0].setting.steps == 10
 
 
 def test_what_costs_too_much_whatever_the_setting_is_said_at_once(tmp_path):
-    bench = Bowl()
+    bench = Valley()
     with pytest.raises(UsageError, match=r"within 30 evaluations is too few .* the cheapest setting takes 40"):
         check_price(Space.of(["cfg"], Flow(), BASE), Goal("FD", within=30), bench.rows)
 
@@ -139,13 +140,13 @@ def keys(trials):
 @pytest.mark.parametrize("rules", [("cfg",), ("cfg", "interval")], ids=" ".join)
 @pytest.mark.parametrize("cut", [0.3, 0.71, 0.98])
 def test_a_killed_search_goes_on_as_if_it_had_not_been(tmp_path, rules, cut):
-    whole = keys(search(tmp_path / "whole", Bowl(), *rules).run(14))
+    whole = keys(search(tmp_path / "whole", Valley(), *rules).run(14))
     (tmp_path / "killed").mkdir()
     data = (tmp_path / "whole" / "trials.jsonl").read_bytes()
     half = data[: int(len(data) * cut)]
     (tmp_path / "killed" / "trials.jsonl").write_bytes(half)
     finished = half.count(b"\n") - 1
-    bench = Bowl()
+    bench = Valley()
     with pytest.warns(UserWarning, match="half a line"):
         resumed = search(tmp_path / "killed", bench, *rules)
     assert keys(resumed.run(14)) == whole
@@ -153,24 +154,24 @@ def test_a_killed_search_goes_on_as_if_it_had_not_been(tmp_path, rules, cut):
 
 
 def test_another_protocol_is_refused(tmp_path):
-    search(tmp_path, Bowl()).run(3)
+    search(tmp_path, Valley()).run(3)
     with pytest.raises(UsageError, match="was measured otherwise: seed 0 and now 1"):
-        search(tmp_path, Bowl(), protocol={"seed": 1})
+        search(tmp_path, Valley(), protocol={"seed": 1})
 
 
 def test_a_search_ends_where_there_is_nothing_left(tmp_path):
-    assert len(search(tmp_path, Bowl(), "cfg(3)").run(9)) == 1
+    assert len(search(tmp_path, Valley(), "cfg(3)").run(9)) == 1
 
 
 def test_fewer_trials_than_rules_are_refused(tmp_path):
     with pytest.raises(UsageError, match="1 trials for 2 rules"):
-        search(tmp_path, Bowl(), "cfg", "interval").run(1)
+        search(tmp_path, Valley(), "cfg", "interval").run(1)
 
 
 def test_a_metric_that_is_not_measured_is_refused(tmp_path):
     with pytest.raises(UsageError, match="'recall' was not measured"):
         Search(
-            Bowl().growing,
+            Valley().growing,
             Goal("recall"),
             Space.of(["cfg"], Flow(), BASE),
             Points.open(tmp_path / "p.jsonl", {}),
@@ -188,7 +189,7 @@ def test_along_one_number_a_parabola_ends_nearer_than_optuna(tmp_path, monkeypat
     def off(name):
         far = []
         for seed in range(6):
-            bench = Bowl(best=4.0, seed=seed)
+            bench = Valley(best=4.0, seed=seed)
             found = search(tmp_path / f"{name} {seed}", bench)
             found.run(9)
             far.append(bench.fd(found.best()[0].setting) - 15)
@@ -201,16 +202,16 @@ def test_along_one_number_a_parabola_ends_nearer_than_optuna(tmp_path, monkeypat
 
 def test_a_rule_alone_needs_no_optuna(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "optuna", None)
-    assert len(search(tmp_path, Bowl()).run(7)) >= 5
+    assert len(search(tmp_path, Valley()).run(7)) >= 5
 
 
 # On fresh seeds.
 
 
 def test_fresh_seeds_decide_between_the_candidates(tmp_path):
-    found = search(tmp_path, Bowl(seed=0))
+    found = search(tmp_path, Valley(seed=0))
     found.run(9)
-    fresh = Bowl(seed=1)
+    fresh = Valley(seed=1)
     seen = confirmed(fresh, found.goal, [e.setting for e in found.best(3)], replace(BASE, guidance="cfg(1)"))
     assert len(fresh.drawn) == 4
     values = [e["FD"].value for e in seen.found]
@@ -224,7 +225,7 @@ def test_fresh_seeds_decide_between_the_candidates(tmp_path):
 
 
 def test_a_default_that_is_as_good_stays(tmp_path):
-    fresh, goal = Bowl(), Goal("FD")
+    fresh, goal = Valley(), Goal("FD")
     seen = confirmed(fresh, goal, [replace(BASE, guidance="cfg(8)")], replace(BASE, guidance="cfg(4)"))
     assert not seen.improves
     assert not seen.sure
@@ -232,15 +233,15 @@ def test_a_default_that_is_as_good_stays(tmp_path):
 
 
 def test_candidates_that_lose_their_bounds_are_no_result(tmp_path):
-    goal = Goal.of("FD", "minimize", ["prompt accuracy >= 0.9"])
-    seen = confirmed(Bowl(), goal, [replace(BASE, guidance="cfg(2)"), replace(BASE, guidance="cfg(3)")])
+    goal = Goal.of("FD", None, ["prompt accuracy >= 0.9"])
+    seen = confirmed(Valley(), goal, [replace(BASE, guidance="cfg(2)"), replace(BASE, guidance="cfg(3)")])
     with pytest.raises(UsageError, match=r"on fresh seeds no candidate kept its bounds: the nearest was cfg\(3\)"):
         _ = seen.best
 
 
 def test_what_was_confirmed_is_not_drawn_again(tmp_path):
     settings = [replace(BASE, guidance="cfg(4)")]
-    confirmed(Bowl(), Goal("FD"), settings, points=Points.open(tmp_path / "fresh.jsonl", {}))
-    again = Bowl()
+    confirmed(Valley(), Goal("FD"), settings, points=Points.open(tmp_path / "fresh.jsonl", {}))
+    again = Valley()
     confirmed(again, Goal("FD"), settings, points=Points.open(tmp_path / "fresh.jsonl", {}))
     assert again.samples == 0

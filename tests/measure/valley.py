@@ -18,7 +18,7 @@ SPLITS = 10
 STEPS = 20
 
 
-class Bowl:
+class Valley:
     """`drawn` is how many samples each setting cost; `seed` the noise; `unsure` how noisy the accuracy is."""
 
     def __init__(self, best: float = 4.0, seed: int = 0, n: int = 400, own: float = 0.3, unsure: float = 0.1) -> None:

@@ -97,7 +97,8 @@ def _carry_out(asked: Command) -> int:
 
 def _overview() -> int:
     print("usage: lodestar COMMAND ...\n\nTrain, guide and sample diffusion and flow models.\n")
+    width = max(map(len, COMMANDS)) + 2
     for name, about in COMMANDS.items():
-        print(f"  {name:{max(map(len, COMMANDS)) + 2}}{about}")
+        print(f"  {name:{width}}{about}")
     print("\n  lodestar COMMAND --help   its options\n  lodestar --version        the version")
     return 0

@@ -17,7 +17,8 @@ from .going import Going, going
 from .measuring import Begun, Measuring
 
 if TYPE_CHECKING:
-    from ..measure.comparison import Entry, Objective, OnSetting, Standing
+    from ..measure.comparison import Entry, OnSetting, Standing
+    from ..measure.goal import Goal
     from ..measure.points import Points
     from ..measure.setting import Setting
 
@@ -47,17 +48,17 @@ class Compare(Measuring):
         from ..measure.comparison import compare, halving
         from ..measure.points import Points
 
-        aim = self._checked()
+        goal = self._checked()
         begun = self.begun()
         tuning = self.bench(begun.bench.model, dict(begun.bench.others), self.tune_n, self.tune_seed)  # type: ignore[arg-type]
-        told = {**begun.protocol, "evaluations": self.evaluations, "tuned": self._tuned(aim)}
+        told = {**begun.protocol, "evaluations": self.evaluations, "tuned": self._tuned(goal)}
         points, files = Points.open(self.out, told), self._files(tuning)
         self._caution(begun)
         found, left_out = self._entries(begun)
         with going("compare", *self._work(found, [points, *files.values()])) as tell:
-            choose = halving(tuning.bench, self.tune_n, aim, files.__getitem__, self._tells(tell))
+            choose = halving(tuning.bench, self.tune_n, goal, files.__getitem__, self._tells(tell))
             done = list(compare(begun.bench, found, choose, points, self._tells(tell)))
-        done.sort(key=lambda standing: aim(standing.found))
+        done.sort(key=lambda standing: goal.rank(standing.found))
         self._tables(done, left_out, told, begun)
         rules = [standing.to_json() for standing in done]
         return {"config": to_json(self), "protocol": told, "rules": rules, "left_out": left_out}
@@ -67,10 +68,11 @@ class Compare(Measuring):
         chosen = self.sampling()._load().defaults
         return replace(self, sampler=self.sampler or chosen.sampler, grid=self.grid or chosen.grid)
 
-    def _checked(self) -> Objective:
+    def _checked(self) -> Goal:
         """What is looked for, after the checks that need no model. Raises UsageError."""
         from ..measure.candidates import candidates
-        from ..measure.comparison import first_round, objective
+        from ..measure.comparison import first_round
+        from ..measure.goal import Goal
 
         self.check()
         if self.steps is not None:
@@ -82,7 +84,7 @@ class Compare(Measuring):
         self._check_out()
         candidates(self.guidance)
         first_round(self.tune_n)
-        return objective(self.minimize, self.maximize)
+        return Goal.of(self.minimize or (None if self.maximize else "FD"), self.maximize)
 
     def _check_out(self) -> None:
         """Raise UsageError where the results could not be kept."""
@@ -95,8 +97,8 @@ class Compare(Measuring):
     def _beside(self) -> list[Path]:
         return [self.out.with_suffix(suffix) for suffix in (".md", ".csv")]
 
-    def _tuned(self, aim: Objective) -> dict[str, object]:
-        return {"samples": self.tune_n, "first_seed": self.tune_seed, "for": str(aim)}
+    def _tuned(self, goal: Goal) -> dict[str, object]:
+        return {"samples": self.tune_n, "first_seed": self.tune_seed, "for": str(goal)}
 
     def _caution(self, begun: Begun) -> None:
         from ..measure.protocol import cautions

@@ -23,18 +23,8 @@ if TYPE_CHECKING:
 
 PICTURES = (".npz", ".parquet")
 OWN = ("guidance", "sampler", "steps", "grid")  # what a model has defaults for
-SAMPLING = (
-    *OWN,
-    "n",
-    "each",
-    "labels",
-    "prompts",
-    "seed",
-    "named",
-    "net",
-    "gradient",
-    "batch",
-)  # what only a model is asked
+# what only a model is asked
+SAMPLING = (*OWN, "n", "each", "labels", "prompts", "seed", "named", "net", "gradient", "batch")
 
 
 @dataclass(frozen=True, kw_only=True)

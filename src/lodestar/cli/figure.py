@@ -52,8 +52,9 @@ class Figure(Command):
     def run(self) -> dict[str, object]:
         from ..figure import drawing
         from ..pictures import picture, save_png
+        from ..plotting import check
 
-        drawing.check()
+        check("figures", "figure")
         asked = self._asked()
         show.check_picture(self.out, self.json)
         panels = self._panels(asked)

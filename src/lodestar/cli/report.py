@@ -43,13 +43,13 @@ class Report(Command):
 
     def run(self) -> dict[str, object]:
         from ..files import write_file
-        from ..measure.report import drawing
         from ..measure.report.content import content
         from ..measure.report.page import page
         from ..measure.report.sheet import sheet
+        from ..plotting import check
 
         asked = self.resolved()
-        drawing.check()
+        check("a report's pictures", "report")
         found = content(asked.files)
         pairs = found.pairs(asked.fidelity, asked.diversity)
         for caution in found.cautions():

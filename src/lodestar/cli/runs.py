@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
-from ..measure.prompts import prompt_truth, readable
+from ..measure.prompts import legible, prompt_truth
 from ..measure.scales import at_scale
 from ..model import Model
 from ..pictures import read_picture
@@ -131,8 +131,6 @@ def _sampled(
 
 def judged(result: Result) -> list[bool] | None:
     """Whether each image shows its prompt, where all prompts are of the scenes world and its reader can read them."""
-    _, height, width, channels = result.images.shape
-    square = channels == 3 and height == width and 16 <= height <= 128  # pixels, as the reader takes them
-    if not square or not readable(list(dict.fromkeys(result.prompts))):
+    if not legible(result.images, list(dict.fromkeys(result.prompts))):
         return None
     return [wrong is None for wrong in prompt_truth(result.images, [str(p) for p in result.prompts])]

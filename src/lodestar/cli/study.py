@@ -76,9 +76,9 @@ class Study(Command):
         return found
 
     def run(self) -> dict[str, object]:
-        from ..measure.study import plots
+        from ..plotting import check
 
-        plots.check()
+        check("plots", "figure")
         asked = self.resolved()
         show.check_folder(asked.out)
         if asked.threads is not None:

@@ -17,8 +17,9 @@ from .measuring import Begun, Measuring
 if TYPE_CHECKING:
     from ..measure.bench import Bench
     from ..measure.consistency import Fitted
+    from ..measure.goal import Goal
     from ..measure.setting import Evaluation
-    from ..measure.tune import Confirmed, Goal, Search, Space
+    from ..measure.tune import Confirmed, Search, Space
     from ..model import Model
 
 SAMPLED = ("sampler", "steps", "grid")
@@ -81,14 +82,11 @@ class Tune(Measuring):
 
     def goal(self) -> Goal:
         """What is looked for. Raises UsageError where that is not one metric, or unknown."""
-        from ..measure.tune import Goal
+        from ..measure.goal import Goal
 
-        if (self.minimize is None) == (self.maximize is None):
-            raise UsageError("say what is best: --minimize METRIC or --maximize METRIC, one of them, as --minimize FD")
         if self.within is not None and not self.within > 0:
             raise UsageError(f"--within must be above 0 evaluations, got {self.within:g}")
-        sense = "minimize" if self.maximize is None else "maximize"
-        return Goal.of(str(self.minimize or self.maximize), sense, self.where, self.within)
+        return Goal.of(self.minimize, self.maximize, self.where, self.within)
 
     def check(self) -> None:
         super().check()

@@ -83,8 +83,6 @@ def read(raw: bytes | str | None, resolution: int) -> Picture:
     """Decode a file's bytes, or the file at a path or address, to an RGB square. Raises what Pillow raises."""
     from PIL import Image
 
-    if raw is None:
-        raise Unreadable("there is no image")
     with Image.open(_file(raw)) as image:
         # JPEG can leave out detail that would be averaged away anyhow: at least 3 pixels for each one kept.
         full, notes = image.size, _colours(image)
@@ -95,12 +93,23 @@ def read(raw: bytes | str | None, resolution: int) -> Picture:
     return Picture(pixels, (*notes, *["turned"] * turned, *_sizes(full, resolution)))
 
 
+def whole(raw: bytes | str | None) -> Tensor | Unreadable:
+    """The picture at its own size, uint8 [3, H, W]; or why there is none."""
+    from PIL import Image
+
+    try:
+        with Image.open(_file(raw)) as image:
+            return _tensor(rgb(upright(image)))
+    except Exception as error:  # as in attempt()
+        return _why(error)
+
+
 def size(raw: bytes | str | None) -> int:
     """Number of pixels by the header alone; 0 for what is no picture."""
     from PIL import Image
 
     try:
-        with Image.open(_file(raw or b"")) as image:
+        with Image.open(_file(raw)) as image:
             return image.width * image.height
     except Exception:  # as in attempt()
         return 0
@@ -170,7 +179,9 @@ def _tensor(image: Image) -> Tensor:
     return torch.from_numpy(np.array(image)).permute(2, 0, 1)
 
 
-def _file(raw: bytes | str) -> io.BytesIO | str:
+def _file(raw: bytes | str | None) -> io.BytesIO | str:
+    if raw is None:
+        raise Unreadable("there is no image")
     if isinstance(raw, bytes):
         return io.BytesIO(raw)
     if "://" not in raw:

@@ -23,7 +23,7 @@ from ..errors import UsageError
 from .archive import arrays
 from .captions import spoken
 from .columns import choose
-from .images import Unreadable, rgb, upright
+from .images import Unreadable, whole
 from .loading import load, training_split
 from .pictures import file
 
@@ -56,12 +56,13 @@ class Listing:
             rows = range(at, min(at + _TOGETHER, len(self)))
             images = self._taken(rows) if isinstance(self.pictures, Tensor) else self._decoded(rows, size)
             size = tuple(images.shape[1:])
-            yield images.expand(-1, -1, -1, 3).movedim(-1, 1).contiguous()
+            yield images
 
     def _taken(self, rows: range) -> Tensor:
         assert isinstance(self.pictures, Tensor)
         taken = slice(rows.start, rows.stop)
-        return self.pictures[taken if self.order is None else self.order[taken]]
+        images = self.pictures[taken if self.order is None else self.order[taken]]
+        return images.expand(-1, -1, -1, 3).movedim(-1, 1).contiguous()
 
     def _decoded(self, rows: range, size: tuple[int, ...] | None) -> Tensor:
         found = []
@@ -69,10 +70,12 @@ class Listing:
         for row, value in zip(rows, self.pictures[rows.start : rows.stop][self.column], strict=True):
             raw, path = file(value)
             where = path or f"row {row}"
-            image = _read(self.path, raw, where)
+            image = whole(raw)
+            if isinstance(image, Unreadable):
+                raise UsageError(f"{self.path}: {where} cannot be read: {image}")
             size = size or tuple(image.shape)
             if tuple(image.shape) != size:
-                both = " and ".join(f"{w}x{h}" for h, w, _ in (size, tuple(image.shape)))
+                both = " and ".join(f"{w}x{h}" for _, h, w in (size, tuple(image.shape)))
                 raise UsageError(f"{self.path}: pictures of several sizes ({both}, {where}): bring them to one first")
             found.append(image)
         return torch.stack(found)
@@ -108,24 +111,6 @@ def _listed(path: Path, split: Dataset) -> Listing:
 
 def _order(n: int) -> Tensor:
     return torch.randperm(n, generator=generator(n, _ORDER))
-
-
-def _read(folder: Path, raw: bytes | str | None, where: str) -> Tensor:
-    """uint8 [H, W, 3]."""
-    import io
-
-    import numpy as np
-    from PIL import Image
-
-    try:
-        if raw is None:
-            raise Unreadable("there is no image")
-        with Image.open(io.BytesIO(raw) if isinstance(raw, bytes) else raw) as image:
-            image.load()
-            return torch.from_numpy(np.array(rgb(upright(image))))
-    except Exception as error:  # Pillow's decoders raise nearly anything on damaged input
-        why = (str(error) or type(error).__name__).splitlines()[0]
-        raise UsageError(f"{folder}: {where} cannot be read: {why}") from None
 
 
 def _archive(path: Path) -> Listing:

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 from textwrap import fill
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import UsageError
 from ..oracle import Grid
+from ..plotting import pixels
 from .mixture import Aim, Panel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 INCHES, DPI = 2.9, 110  # of a panel's side, and of the picture
 PIXELS = 160  # of a density, along each axis
@@ -27,17 +26,8 @@ COLOURS = ((0.84, 0.15, 0.16), (0.12, 0.47, 0.71), (0.17, 0.63, 0.17))  # of the
 HALF, MOST = 0.5, 0.95  # the shares of the target inside its two lines
 
 
-def check() -> None:
-    """Raise UsageError where there is nothing to draw with."""
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        raise UsageError("figures need matplotlib: pip install 'lodestar-diffusion[figure]'") from None
-
-
 def draw(panels: Sequence[Panel], title: str) -> Tensor:
     """uint8 [H, W, 3]: panels in the order of samplers, and of scales in each."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     rows = [list(row) for _, row in groupby(panels, lambda p: p.sampler)]
@@ -53,7 +43,7 @@ def draw(panels: Sequence[Panel], title: str) -> Tensor:
             _draws(place, panel, view)
     for line, name in zip(axes, ["tilted target", *(row[0].sampler for row in rows)], strict=True):
         line[0].set_ylabel(name)
-    return _pixels(figure, FigureCanvasAgg)
+    return pixels(figure)
 
 
 def _target(place: Axes, aim: Aim, view: Grid) -> None:
@@ -115,9 +105,3 @@ def _axes(view: Grid) -> list[np.ndarray]:
 def _bare(place: Axes, view: Grid) -> None:
     left, right, bottom, top = _extent(view)
     place.set(xlim=(left, right), ylim=(bottom, top), xticks=[], yticks=[], aspect="equal")
-
-
-def _pixels(figure: Figure, canvas: Any) -> Tensor:
-    drawn = canvas(figure)
-    drawn.draw()
-    return torch.from_numpy(np.asarray(drawn.buffer_rgba())[..., :3].copy())

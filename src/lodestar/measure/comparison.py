@@ -16,7 +16,8 @@ from typing import Any, TypeAlias
 from ..errors import UsageError
 from ..guidance import parse
 from .candidates import BASE, Candidate
-from .numbers import HIGHER, LEAST, LOWER, Number, about, plain
+from .goal import Goal
+from .numbers import LEAST, Number
 from .paired import differences, verdict
 from .points import Points
 from .scales import family, scale_of, short
@@ -30,22 +31,6 @@ ROUNDS = 5  # of looking for the steps that cost so much
 Rows: TypeAlias = Callable[[Setting], float]  # network evaluations of one picture
 Choose: TypeAlias = Callable[[str, Sequence[Setting]], Setting]  # of a rule's settings the best, by the rule's name
 OnSetting: TypeAlias = Callable[[str, Setting, int | None], Mapping[str, Any]]  # begins, n: what its bench is given
-
-
-@dataclass(frozen=True)
-class Objective:
-    """What is looked for; it is called with an evaluation."""
-
-    metric: str
-    most: bool = False  # rather than the least of it
-
-    def __call__(self, found: Evaluation) -> float:
-        """The less the better. Raises UsageError where it was not measured."""
-        value = found[self.metric].value
-        return -value if self.most else value
-
-    def __str__(self) -> str:
-        return f"the {'most' if self.most else 'least'} {self.metric}"
 
 
 @dataclass(frozen=True)
@@ -114,7 +99,7 @@ def fitted(setting: Setting, budget: float, rows: Rows) -> Setting:
     return replace(setting, steps=min(tried, key=lambda count: (abs(tried[count] - budget), count)))
 
 
-def halving(bench: Measures, n: int, objective: Objective, points: Callable[[int], Points], tell: OnSetting) -> Choose:
+def halving(bench: Measures, n: int, goal: Goal, points: Callable[[int], Points], tell: OnSetting) -> Choose:
     """All settings of a rule with a quarter of n samples, the best third of them with n; what is best there.
 
     `points` gives the file of those that were measured with so many samples. Raises UsageError for too few of them.
@@ -130,7 +115,7 @@ def halving(bench: Measures, n: int, objective: Objective, points: Callable[[int
     def _ranked(settings: Sequence[Setting], count: int, what: str) -> list[Setting]:
         kept = points(count)
         found = {s: kept.get(s, partial(_drawn, s, count, what)) for s in settings}
-        return sorted(settings, key=lambda s: objective(found[s]))
+        return sorted(settings, key=lambda s: goal.rank(found[s]))
 
     def _drawn(setting: Setting, count: int, what: str) -> Evaluation:
         return bench(setting, count, **tell(what, setting, count))
@@ -172,17 +157,3 @@ def _measured(bench: Measures, entry: Entry, choose: Choose, points: Points, tel
         return replace(found, facts={**found.facts, **told})
 
     return points.get(chosen, measure)
-
-
-def objective(minimize: str | None, maximize: str | None) -> Objective:
-    """By the options of a command, the least Frechet distance where both are left out.
-
-    Raises UsageError for both, for what is no metric, and for the worse side of one.
-    """
-    if minimize is not None and maximize is not None:
-        raise UsageError("--minimize and --maximize are two aims: give one")
-    found = Objective(plain(minimize or maximize or "FD"), most=maximize is not None)
-    if about(found.metric).better == (LOWER if found.most else HIGHER):
-        less, mend = ("less", "minimize") if found.most else ("more", "maximize")
-        raise UsageError(f"{less} {found.metric} is better: say --{mend} {found.metric!r}")
-    return found

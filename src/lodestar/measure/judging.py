@@ -13,11 +13,10 @@ from torch import Tensor
 
 from ..data.scenes.answers import QUESTIONS
 from ..data.scenes.answers import answers as scene_answers
-from ..data.scenes.source import LEAST, MOST
 from .features import Clip, Detector, Seen
 from .metrics import clip_score
 from .metrics.accuracy import right
-from .prompts import prompt_truth, readable
+from .prompts import legible, prompt_truth, readable
 
 
 def judged(detector: Detector, images: Tensor, asked: Sequence[object], seen: Seen) -> dict[str, Tensor]:
@@ -26,8 +25,8 @@ def judged(detector: Detector, images: Tensor, asked: Sequence[object], seen: Se
     if len(texts) < len(images):
         return {}
     found = {}
-    if _square(images) and readable(texts):
-        wrong = prompt_truth(images.movedim(1, -1), texts)
+    if legible(last := images.movedim(1, -1), texts):
+        wrong = prompt_truth(last, texts)
         found["prompt accuracy"] = torch.tensor([w is None for w in wrong])
     answers = _answers(detector, texts)
     if answers is not None:
@@ -35,12 +34,6 @@ def judged(detector: Detector, images: Tensor, asked: Sequence[object], seen: Se
     if isinstance(detector, Clip):
         found["CLIP score"] = clip_score(seen.features, detector.text(texts))
     return found
-
-
-def _square(images: Tensor) -> bool:
-    """Whether the reader of scenes reads pictures of this size."""
-    channels, height, width = images.shape[1:]
-    return channels == 3 and height == width and LEAST <= height <= MOST
 
 
 def _answers(detector: Detector, texts: Sequence[str]) -> Sequence[Mapping[str, str]] | None:

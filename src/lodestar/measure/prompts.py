@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..data.scenes.captions import parse
 from ..data.scenes.reader import failures, meaning
+from ..data.scenes.source import LEAST, MOST
 from ..data.scenes.source import prompts as test_prompts
 from ..errors import UsageError
 from ..request import Guidance
@@ -64,6 +65,12 @@ class Row:
 def readable(prompts: Sequence[object]) -> bool:
     """Whether all of these are prompts of the scenes world, which alone the reader can judge."""
     return all(isinstance(p, str) and parse(p) is not None for p in prompts)
+
+
+def legible(images: Tensor, prompts: Sequence[object]) -> bool:
+    """Whether the reader can judge images [B, H, W, C] by their prompts: of its sizes, and all of its world."""
+    _, height, width, channels = images.shape
+    return channels == 3 and height == width and LEAST <= height <= MOST and readable(prompts)
 
 
 def prompt_truth(images: Tensor, prompts: Sequence[str]) -> list[str | None]:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from ...errors import UsageError
 from ...pictures import KEY
 from .content import Value
 from .panels import Panel, Trace, axis, colour, from_zero, sign
@@ -23,14 +22,6 @@ DPI = 130
 LISTED = 20  # lines in the legend at most
 LETTERS = 60  # of a line's name
 INK, FAINT = "#1c1e21", "#d5d8dc"
-
-
-def check() -> None:
-    """Raise UsageError where there is nothing to draw with."""
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        raise UsageError("a report's pictures need matplotlib: pip install 'lodestar-diffusion[report]'") from None
 
 
 def draw(panels: Sequence[Panel], lines: Sequence[str], title: str, recipe: Mapping[str, object]) -> bytes:

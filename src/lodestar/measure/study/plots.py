@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from ...errors import UsageError
+from ...plotting import pixels
 from ..setting import Evaluation
 from .claims import DISTANCE
 from .page import Called
@@ -32,17 +31,8 @@ class Line:
     points: Sequence[Evaluation]
 
 
-def check() -> None:
-    """Raise UsageError where there is nothing to draw with."""
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        raise UsageError("plots need matplotlib: pip install 'lodestar-diffusion[figure]'") from None
-
-
 def draw(plan: Plan, found: Mapping[float, Sequence[Evaluation]], called: Called = str) -> Tensor:
     """uint8 [H, W, 3]: the panels of a study."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     lines = _lines(plan, found)
@@ -51,9 +41,7 @@ def draw(plan: Plan, found: Mapping[float, Sequence[Evaluation]], called: Called
     figure = Figure(figsize=(INCHES[0] * across, INCHES[1] * down), dpi=DPI, layout="constrained")
     for i, (x, y) in enumerate(panels, 1):
         _panel(figure.add_subplot(down, across, i), lines, x, y, called)
-    drawn = FigureCanvasAgg(figure)
-    drawn.draw()
-    return torch.from_numpy(np.asarray(drawn.buffer_rgba())[..., :3].copy())
+    return pixels(figure)
 
 
 def _lines(plan: Plan, found: Mapping[float, Sequence[Evaluation]]) -> list[Line]:

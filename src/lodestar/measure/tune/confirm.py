@@ -11,11 +11,11 @@ from typing import Any
 
 from ...errors import UsageError
 from ...guidance import parse
+from ..goal import Goal
 from ..numbers import HIGHER, Number, apart
 from ..points import Points
 from ..setting import Evaluation, Setting
 from ..sweep import facts
-from .goal import Goal
 
 Measure = Callable[[Setting], Evaluation]
 DEFAULT = Setting()

@@ -20,11 +20,11 @@ from typing import Any, cast
 
 from ...errors import UsageError
 from ...guidance import Interval, parse
+from ..goal import Goal, foretold
 from ..numbers import Number
 from ..points import Points
 from ..setting import Evaluation, Setting
 from ..sweep import facts as plotted
-from .goal import Goal, foretold
 from .refine import Tried, refined
 from .space import Family, Open, Params, Space, settled
 

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf, isfinite, isnan
 
-from ...errors import UsageError
-from ..numbers import HIGHER, LOWER, NEITHER, Number, about, apart, plain
-from ..setting import Evaluation
+from ..errors import UsageError
+from .numbers import HIGHER, LOWER, NEITHER, Number, about, apart, plain
+from .setting import Evaluation
 
 BIASED = ("FD", "MIND", "recall", "coverage", "IS")  # another number of few samples than of many
 _BOUND = re.compile(r"\s*(?P<metric>.+?)\s*(?P<sign>>=|<=)\s*(?P<value>[^<>=]+?)\s*")
@@ -72,13 +72,16 @@ class Goal:
             raise UsageError(f"{known}: choose another metric to optimise; in a bound it may stand")
 
     @classmethod
-    def of(cls, metric: str, sense: str, where: Sequence[str] = (), within: float | None = None) -> Goal:
-        """From what is written; `sense` is "minimize" or "maximize", and has to be the metric's better side."""
-        goal = cls(plain(metric), tuple(map(Bound.parse, where)), within)
-        side = LOWER if sense == "minimize" else HIGHER
-        if about(goal.metric).better != side:
-            other = {"minimize": "maximize", "maximize": "minimize"}[sense]
-            raise UsageError(f"of {goal.metric} {about(goal.metric).better} is better: say --{other} {goal.metric!r}")
+    def of(
+        cls, minimize: str | None, maximize: str | None, where: Sequence[str] = (), within: float | None = None
+    ) -> Goal:
+        """From a command's options: the metric stands at its better side. Raises UsageError for both sides or none."""
+        if (minimize is None) == (maximize is None):
+            raise UsageError("say what is best: --minimize METRIC or --maximize METRIC, one of them, as --minimize FD")
+        goal = cls(plain(str(minimize or maximize)), tuple(map(Bound.parse, where)), within)
+        if goal.better != (HIGHER if minimize is None else LOWER):
+            mend = "minimize" if goal.better == LOWER else "maximize"
+            raise UsageError(f"of {goal.metric} {goal.better} is better: say --{mend} {goal.metric!r}")
         return goal
 
     def __str__(self) -> str:
