@@ -24,8 +24,8 @@ import torch
 from torch import Tensor, nn
 
 from lodestar.data import Batch
+from lodestar.precision import choose
 from lodestar.train import Denoising, Look, TrainConfig, loop
-from lodestar.train.precision import choose
 from lodestar.train.run import denoising
 from lodestar.train.validate import Validation
 

@@ -15,6 +15,7 @@ ROOMS = {
     "files": {"errors"},
     "gradients": {"errors"},
     "plotting": {"errors"},
+    "precision": set(),
     "core": {"errors"},
     "oracle": NOUNS,
     "process": NOUNS | {"expression"},
@@ -33,10 +34,12 @@ ROOMS["start"] = NOUNS | {"pictures", "samplers"}
 ROOMS["job"] = ROOMS["request"] | {"pictures", "request", "start", "version"}
 ROOMS["generate"] = {"conditions", "errors", "guidance", "job", "request", "result", "samplers"}
 ROOMS["model_folder"] = {"errors", "files", "version"}
-ROOMS["model"] = ROOMS["request"] | ROOMS["generate"] | {"files", "generate", "model_folder", "networks", "version"}
+ROOMS["model"] = (
+    ROOMS["request"] | ROOMS["generate"] | {"files", "generate", "model_folder", "networks", "precision", "version"}
+)
 ABOVE = ROOMS["model"] | {"data", "model", "pictures"}
 ROOMS["likelihood"] = NOUNS | {"conditions", "data", "model", "model_folder", "process"}
-ROOMS["train"] = ABOVE | {"likelihood"}
+ROOMS["train"] = ABOVE | {"likelihood", "precision"}
 ROOMS["measure"] = ABOVE | {"citing", "expression", "likelihood", "plotting"}
 ROOMS["systems"] = ABOVE
 LEAVES = {"cli", "__init__", "__main__"}  # may import everything

@@ -314,6 +314,34 @@ def test_a_device_that_is_not_there_is_named(folder):
         assert len(str(found.value)) < 200
 
 
+def test_bf16_is_the_networks_alone_and_nearly_the_same(folder):
+    exact, model = load(folder), load(folder, precision="bf16")
+    x, level = torch.randn(2, 3, 8, 8), Flow().level(torch.tensor(0.4, dtype=torch.float64))
+    condition = TEXT.encode([RED, None])
+    near, prediction = exact(x, level, condition), model(x, level, condition)
+    assert prediction.x0.dtype == torch.float32
+    assert not torch.equal(prediction.x0, near.x0)
+    assert torch.allclose(prediction.x0, near.x0, atol=0.05)
+    assert {p.dtype for p in model.network.parameters()} == {torch.float32}
+
+
+def test_without_a_precision_of_its_own_a_model_follows_an_autocast_around_it(folder):
+    model, x, level = load(folder), torch.randn(2, 3, 8, 8), Flow().level(torch.tensor(0.4, dtype=torch.float64))
+    with torch.autocast("cpu", torch.bfloat16):
+        around = model(x, level, TEXT.encode([RED, None]))
+    assert torch.equal(around.x0, load(folder, precision="bf16")(x, level, TEXT.encode([RED, None])).x0)
+
+
+def test_a_sample_says_that_it_was_made_in_bf16(folder):
+    recipes = [load(folder, precision=p).sample(RED, steps=1).recipe for p in ("fp32", "bf16")]
+    assert [recipe.get("precision") for recipe in recipes] == [None, "bf16"]
+
+
+def test_a_precision_that_there_is_not_is_named(folder):
+    with pytest.raises(UsageError, match="unknown precision 'fp16': did you mean 'bf16'"):
+        load(folder, precision="fp16")
+
+
 def test_the_package_names_are_there():
     for name in lodestar.__all__:
         assert getattr(lodestar, name) is not None

@@ -168,6 +168,7 @@ def planned(model: Samples, prompts: Prompts, asked_for: Options) -> Job:
         "lodestar": __version__,
         "torch": torch.__version__,
         "model": model.name,
+        **({"precision": "bf16"} if getattr(model, "precision", "fp32") == "bf16" else {}),
         "prompts": told,
         "negative": _told(o.negative),
         "guidance": str(rule),

@@ -32,6 +32,7 @@ from .generate import sample, trajectory
 from .guidance import Network, Predict
 from .job import OnStep, Preview
 from .model_folder import WEIGHTS, Contents, fill, find, read, write
+from .precision import CHOICES, Choice, Precision, autocast, choose
 from .process import Process, process_from_json, process_to_json
 from .request import Defaults, Guidance, Prompts, Seed
 from .result import Result
@@ -56,6 +57,7 @@ class Model:
     name: str = "model"
     card: Mapping[str, Any] = field(default_factory=dict)
     folder: Path | None = None  # where it was loaded from
+    precision: Precision = "fp32"  # of the network's products and convolutions; all else is fp32
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -83,10 +85,11 @@ class Model:
         """
         raw = condition is None or hasattr(condition, "without")
         context = self.encode(cast("Condition | None", condition)) if raw else condition
-        out = self.network(x, level, context)
+        with autocast(x.device, self.precision):
+            out = self.network(x, level, context)
         if isinstance(out, Mapping):
-            return {head: convert(self.kind, part, x, level) for head, part in out.items()}
-        return convert(self.kind, out, x, level)
+            return {head: convert(self.kind, part.to(x.dtype), x, level) for head, part in out.items()}
+        return convert(self.kind, out.to(x.dtype), x, level)
 
     @property
     def heads(self) -> tuple[str, ...]:
@@ -102,7 +105,8 @@ class Model:
 
     def encode(self, condition: Condition | None) -> object:
         """The condition as the network reads it: [rows], cat and len as for conditions."""
-        return self.network.encode(None if condition is None else condition.to(self.device))  # type: ignore[operator]
+        with autocast(self.device, self.precision):
+            return self.network.encode(None if condition is None else condition.to(self.device))  # type: ignore[operator]
 
     @property
     def device(self) -> torch.device:
@@ -222,12 +226,18 @@ M = TypeVar("M", bound=Saved)
 _DAMAGE = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RuntimeError)
 
 
-def load(name: Path | str, device: torch.device | str = "cpu") -> Model:
-    """A model by the name of a shipped one, or else by its folder: in fp32, in eval mode, on this device.
+def load(name: Path | str, device: torch.device | str = "cpu", precision: Choice = "fp32") -> Model:
+    """A model by the name of a shipped one, or else by its folder: in eval mode, on this device.
 
-    Raises UsageError for an unknown name, and for a damaged, truncated or foreign folder.
+    Its weights are fp32. `precision` is what its network computes in: "bf16" is faster where the device can (autocast),
+    and its pictures differ a little; "auto" measures which is faster.
+
+    Raises UsageError for an unknown name or precision, and for a damaged, truncated or foreign folder.
     """
-    return loaded(name, device, _drawing)
+    if precision not in CHOICES:
+        raise unknown("precision", str(precision), CHOICES)
+    model = loaded(name, device, _drawing)
+    return replace(model, precision=choose(precision, model.device))
 
 
 def _drawing(config: Mapping[str, Any], parts: Mapping[str, Any]) -> Model:

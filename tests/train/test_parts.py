@@ -13,11 +13,11 @@ from squares import CONFIG, Net, Squares, task
 from torch import nn
 
 from lodestar.errors import UsageError
+from lodestar.precision import autocast, choose
 from lodestar.train.config import TrainConfig
 from lodestar.train.ema import Ema, decay
 from lodestar.train.log import Log
 from lodestar.train.optim import decay_groups, optimizer
-from lodestar.train.precision import autocast, choose
 from lodestar.train.prefetch import prefetch
 from lodestar.train.progress import progress
 from lodestar.train.rate import rate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
@@ -43,6 +43,7 @@ class Edit(Command):
     batch: int = 64  # pictures in one forward pass at most
     out: Path = Path("edited.png")  # the picture after
     device: str = "auto"  # cpu, cuda, mps; auto: the best there is
+    precision: Literal["auto", "fp32", "bf16"] = "fp32"  # of the network; bf16 is a little less exact, auto the faster
     threads: int | None = None  # of the CPU; by default as torch has them
 
     def resolved(self) -> Edit:
@@ -88,7 +89,8 @@ class Edit(Command):
 
     def _settled(self, model: Model) -> Edit:
         settled = self._sampling()._settled(model)
-        return replace(self, **{name: getattr(settled, name) for name in ("guidance", "sampler", "steps", "grid")})
+        names = ("guidance", "sampler", "steps", "grid", "precision")
+        return replace(self, **{name: getattr(settled, name) for name in names})
 
     def _picture(self, before: Picture, result: Result) -> bytes:
         """A PNG with its recipe: the picture itself, or a strip."""

@@ -75,7 +75,7 @@ def looking(detector: Detector | str | None, data: str, device: str) -> Detector
 
 
 def _known(model: Model) -> dict[str, object]:
-    return {"model": {"name": model.name, "digest": digest(model.network.state_dict())}}
+    return {"model": {"name": model.name, "digest": digest(model.network.state_dict())}, "precision": model.precision}
 
 
 def _drawn(asked: Asked) -> dict[str, object]:

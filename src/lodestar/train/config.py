@@ -7,8 +7,8 @@ from dataclasses import dataclass, fields
 from typing import Literal
 
 from ..errors import UsageError, unknown
+from ..precision import CHOICES, Choice
 
-PRECISIONS = ("auto", "fp32", "bf16")
 SCHEDULES = ("cosine", "constant", "linear", "wsd")
 
 
@@ -33,7 +33,7 @@ class TrainConfig:
     ema_ramp: float = 0.05  # the half-life is never more than this share of the images seen
     early: float = 0.125  # share of the run after which its average is kept in early/; EDM2's on ImageNet-64; 0: none
     only: str = ""  # train this part of the network, as "inner", and leave the rest as it is; empty: all of it
-    precision: Literal["auto", "fp32", "bf16"] = "auto"  # auto: the faster, as measured at the start
+    precision: Choice = "auto"  # auto: the faster, as measured at the start
     compile: bool = False
     seed: int = 0
     log_every: int = 50  # steps
@@ -59,7 +59,7 @@ class TrainConfig:
             raise UsageError(f"cooldown and lr_end are shares, at most 1, got {got}")
         if self.early >= 1:
             raise UsageError(f"early is a share of the run, less than 1, got {self.early}: give 0 to keep none")
-        for kind, name, known in (("precision", self.precision, PRECISIONS), ("schedule", self.schedule, SCHEDULES)):
+        for kind, name, known in (("precision", self.precision, CHOICES), ("schedule", self.schedule, SCHEDULES)):
             if name not in known:
                 raise unknown(kind, name, known)
 

@@ -18,6 +18,7 @@ from ..errors import UsageError
 from ..files import writing
 from ..likelihood import Likelihood
 from ..model import Model, load
+from ..precision import Precision, choose
 from . import likelihoods, presets
 from .account import Look, Snapshot
 from .checkpoint import FOLDER as CHECKPOINTS
@@ -28,7 +29,6 @@ from .folder import claim, continued, described, record, recorded, recorded_toke
 from .loop import Outcome, loop
 from .named import AnyPreset
 from .only import part_of, train_only
-from .precision import Precision, choose
 from .presets import Preset, network_of, weight_of
 from .repeat import threads
 from .shares import agreed

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import torch
 
 from ..data import Batch
+from ..precision import Precision, autocast, choose
 from .checkpoint import State
 from .config import TrainConfig
 from .ema import Ema
 from .only import train_only
 from .optim import optimizer
-from .precision import Precision, autocast, choose
 from .rate import rate, set_rate
 from .repeat import reseed
 from .shares import clipped, shares

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from ..core import Level, generator
 from ..data import Batch
+from ..precision import Precision, autocast
 from ..process import Process
-from .precision import Precision, autocast
 
 LEVELS = 8
 _DRAWS = 0x76616C6964  # keeps these draws apart from all others

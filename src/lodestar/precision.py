@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from time import perf_counter
 from typing import Literal
@@ -13,9 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 Precision = Literal["fp32", "bf16"]
+Choice = Literal["auto", "fp32", "bf16"]
+CHOICES: tuple[Choice, ...] = ("auto", "fp32", "bf16")
 
 
-def choose(precision: Literal["auto", "fp32", "bf16"], device: torch.device) -> Precision:
+def choose(precision: Choice, device: torch.device) -> Precision:
     """The precision asked for; for "auto", the faster one on this device."""
     return faster(device) if precision == "auto" else precision
 
@@ -29,8 +31,11 @@ def faster(device: torch.device, repeats: int = 5) -> Precision:
 
 
 def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[object]:
-    """bf16 for products and convolutions inside; weights, norms, losses and the optimizer stay in fp32."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+    """bf16 for products and convolutions inside; weights, norms, losses and the optimizer stay in fp32.
+
+    For fp32 nothing changes: not what somebody outside has chosen either.
+    """
+    return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
 
 
 def _product(x: Tensor, weight: Tensor, precision: Precision) -> Tensor:
