@@ -152,10 +152,11 @@ def peak(options: Options) -> float:
     """GiB that a process of its own holds at most while ours runs."""
     size = "QUICK" if options.quick else "Size()"
     code = f"""
-import resource, torch
+import torch
 from benchmarks.metrics import QUICK, Size, features, ours
 torch.set_num_threads({torch.get_num_threads()})
 ours(*features({size}), {size})
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+[line] = [line for line in open("/proc/self/status") if line.startswith("VmHWM")]  # ru_maxrss is the parent's too
+print(int(line.split()[1]) / 2**20)
 """
     return float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout)

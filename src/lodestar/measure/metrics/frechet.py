@@ -21,7 +21,8 @@ from torch import Tensor
 
 from ...core import generator
 from ...errors import UsageError
-from .moments import Moments, above_diagonal
+from .gram import gram
+from .moments import Moments
 from .rows import check_rows
 
 POINTS = 15  # the paper's code
@@ -36,7 +37,7 @@ def frechet(a: Moments, b: Moments) -> float:
     if a.dim != b.dim:
         raise UsageError(f"moments of two detectors cannot be compared: {a.dim} and {b.dim} columns")
     apart = (a.mean - b.mean).square().sum()
-    total = apart + a.covariance.trace() + b.covariance.trace()
+    total = apart + a.variance + b.variance
     product = a.root.T @ b.root
     overlap, doubt = _by_eigenvalues(product)
     if 2 * doubt > CLOSE * (total - 2 * overlap):  # nearly equal moments, or directions that hardly vary
@@ -47,7 +48,7 @@ def frechet(a: Moments, b: Moments) -> float:
 def _by_eigenvalues(product: Tensor) -> tuple[Tensor, Tensor]:
     """The sum of its singular values, and how far off it can be."""
     narrow = product if product.shape[1] <= product.shape[0] else product.T
-    squares = torch.linalg.eigvalsh(above_diagonal(narrow), UPLO="U")
+    squares = torch.linalg.eigvalsh(gram(narrow))
     off = ROUNDINGS * torch.finfo(squares.dtype).eps * squares[-1:].sum()  # none, where a set never varies
     roots = squares.clamp(min=0).sqrt()
     return roots.sum(), (off / roots.maximum(off.sqrt())).nan_to_num().sum()

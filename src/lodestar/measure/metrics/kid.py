@@ -85,7 +85,8 @@ def _check(first: Rows, second: Rows, subsets: Subsets) -> None:
 
 class _Side:
     def __init__(self, rows: Rows, chosen: Tensor) -> None:
-        self.along, self.dim = rows.along, rows.near.shape[1]
+        self.dim = rows.near.shape[1]
+        self.part = rows.along / self.dim  # of <x, y> / D, that of one row
         self.member = rows.near.new_zeros(len(rows.near), len(chosen))  # [N, S]
         self.member.scatter_(0, chosen.T.to(rows.near.device), 1)
         kernels = _kernel((rows.square + 2 * rows.along).double() / self.dim)
@@ -100,10 +101,10 @@ class _Sums:
         self.total = a.diagonal.new_zeros(a.member.shape[1])  # float64 [S]
 
     def __call__(self, i: slice, j: slice, products: Tensor) -> None:
-        k = _kernel((products + self.a.along[i, None]).add_(self.b.along[j]).div_(self.a.dim))
+        k = _kernel(torch.add(self.b.part[j], products, alpha=1 / self.a.dim).add_(self.a.part[i, None]))
         found = ((k @ self.b.member[j]).double() * self.a.member[i]).sum(0)
         self.total += found if self.a is not self.b or i == j else 2 * found
 
 
 def _kernel(t: Tensor) -> Tensor:
-    return (t + 3).mul_(t).add_(3).mul_(t)
+    return torch.addcmul(t.new_tensor(3), t + 3, t).mul_(t)

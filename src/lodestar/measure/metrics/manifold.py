@@ -17,7 +17,6 @@ computed again in float64.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -95,28 +94,33 @@ class Nearest:
         self._take(i, j, found)
 
     def _take(self, mine: slice, others: slice, found: Tensor) -> None:
-        square, index = found.topk(min(self.kept, found.shape[1]), largest=False)
+        changed = (found.amin(1) < self.square[mine, -1]).nonzero()[:, 0]  # the others keep what they have
+        square, index = found[changed].topk(min(self.kept, found.shape[1]), largest=False)
+        rows = changed + mine.start
         square, index = (
-            torch.cat([self.square[mine], square], 1),
-            torch.cat([self.index[mine], index + others.start], 1),
+            torch.cat([self.square[rows], square], 1),
+            torch.cat([self.index[rows], index + others.start], 1),
         )
-        self.square[mine], order = square.topk(self.kept, largest=False)
-        self.index[mine] = index.gather(1, order)
-
-    @cached_property
-    def exact(self) -> Tensor:
-        """Squared distances to those that were kept, ascending, float64 [N, kept]."""
-        mine = torch.arange(len(self.index), device=self.index.device).repeat_interleave(self.kept)
-        found = exact(self.rows, mine, self.rows, self.index.flatten())
-        return found.reshape(self.index.shape).sort(1).values
+        self.square[rows], order = square.topk(self.kept, largest=False)
+        self.index[rows] = index.gather(1, order)
 
     def radius(self, k: int) -> Tensor:
         """Squared distance float64 [N] to the k-th other."""
-        radius = self.exact[:, k - 1].clone()
-        if self.kept < len(radius) - 1:  # some are not kept, and might be nearer
-            unsure = self.square[:, -1].double() - self.rows.doubt(self.rows) <= radius
-            for mine in unsure.nonzero()[:, 0].split(PART):
-                radius[mine] = self._again(mine, radius[mine], k)
+        every, near = torch.arange(len(self.index), device=self.index.device), 2 * self.rows.doubt(self.rows)
+        radius = exact(self.rows, every, self.rows, self.index[:, k - 1])
+        unsure = (self.square.diff(dim=1)[:, max(0, k - 2) : k] <= near).any(1)  # which is the k-th
+        for mine in every[unsure].split(PART):
+            radius[mine] = self._among_kept(mine, k)
+        return radius
+
+    def _among_kept(self, mine: Tensor, k: int) -> Tensor:
+        """Of some rows, by the exact distances to all that were kept."""
+        index = self.index[mine]
+        found = exact(self.rows, mine.repeat_interleave(self.kept), self.rows, index.flatten())
+        radius = found.reshape(index.shape).sort(1).values[:, k - 1]
+        if self.kept < len(self.index) - 1:  # some are not kept, and might be nearer
+            unsure = self.square[mine, -1].double() - self.rows.doubt(self.rows) <= radius
+            radius[unsure] = self._again(mine[unsure], radius[unsure], k)
         return radius
 
     def _again(self, mine: Tensor, most: Tensor, k: int) -> Tensor:
@@ -147,16 +151,18 @@ class Between:
         self.inside[j] = torch.minimum(self.inside[j], (found - small).amin(0))
         self.reached[i] = torch.minimum(self.reached[i], (found - other).amin(1))
         margin = found.sub_(wide)
-        self.covered[i] = torch.minimum(self.covered[i], margin.amin(1))
-        self.balls += self._count(i, j, margin)
+        least = margin.amin(1)
+        self.covered[i] = torch.minimum(self.covered[i], least)
+        near = (least <= self.doubt).nonzero()[:, 0]  # balls that have any of these
+        self.balls += self._count(near + i.start, j, margin[near])
 
-    def _count(self, i: slice, j: slice, margin: Tensor) -> int:
+    def _count(self, i: Tensor, j: slice, margin: Tensor) -> int:
         """Margins of at most 0; those that rounding could have moved across are looked at again."""
         sure, most = (int((margin <= by).count_nonzero()) for by in (-self.doubt, self.doubt))
         if sure == most:
             return sure
         x, y = ((margin > -self.doubt) & (margin <= self.doubt)).nonzero(as_tuple=True)
-        x, y = x + i.start, y + j.start
+        x, y = i[x], y + j.start
         return sure + int((exact(self.a, x, self.b, y) <= self.wide[x]).sum())
 
     def manifold(self) -> Manifold:

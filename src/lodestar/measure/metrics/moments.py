@@ -10,17 +10,17 @@ size. No row is kept, so memory is that of the covariance.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from ...errors import UsageError
+from .gram import gram
 from .rows import check_rows
 
 BLOCK = 2048  # rows
-PANEL = 256  # columns: a product with its own transpose is computed above the diagonal only, panel by panel
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,13 +46,18 @@ class Moments:
             raise UsageError(f"a covariance takes at least 2 samples, got {self.n}")
         return self.scatter / (self.n - 1)
 
+    @property
+    def variance(self) -> float:
+        """The trace of the covariance."""
+        return float(self.scatter.trace()) / (self.n - 1)
+
     @cached_property
     def root(self) -> Tensor:
         """R [D, K] with R R^T = covariance: Cholesky's factor, or of fewer samples than columns one of their rank."""
         if self.n > self.dim:
-            factor, failed = torch.linalg.cholesky_ex(self.covariance)
+            factor, failed = torch.linalg.cholesky_ex(self.scatter)
             if not int(failed):
-                return factor
+                return factor.div_((self.n - 1) ** 0.5)
         values, vectors = torch.linalg.eigh(self.covariance)
         kept = values > values[-1].clamp(min=0) * self.dim * torch.finfo(values.dtype).eps
         return vectors[:, kept] * values[kept].sqrt()
@@ -70,33 +75,33 @@ class Moments:
         return Moments(n, self.mean + apart * (other.n / n), scatter)
 
 
-@dataclass
 class Running:
     """Moments of what has been added so far."""
 
-    dim: int
-    n: int = 0  # rows so far
-    _done: Moments | None = None
-    _waiting: list[Tensor] = field(default_factory=list)  # fewer than BLOCK rows in all
+    def __init__(self, dim: int) -> None:
+        self.dim, self.n = dim, 0  # columns, and rows so far
+        self._done: Moments | None = None
+        self._block = torch.empty(BLOCK, dim, dtype=torch.float64)  # filled again and again
 
     def add(self, features: Tensor) -> None:
         """More rows [B, D]. Raises UsageError for nan, and for another D."""
         if check_rows(features, least=0).shape[1] != self.dim:
             raise UsageError(f"features must have {self.dim} columns as those before, got {features.shape[1]}")
-        self.n += len(features)
-        rows = torch.cat([*self._waiting, features])
-        whole = len(rows) // BLOCK * BLOCK
-        for block in rows[:whole].split(BLOCK) if whole else ():
-            self._done = _joined(self._done, block)
-        self._waiting = [rows[whole:].clone()]
+        self._block = self._block.to(features.device)
+        while len(features):
+            at = self.n % BLOCK
+            part, features = features[: BLOCK - at], features[BLOCK - at :]
+            self._block[at : at + len(part)] = part
+            self.n += len(part)
+            if self.n % BLOCK == 0:
+                self._done = _joined(self._done, self._block)
 
     def moments(self) -> Moments:
         """Of all rows so far; more may follow. Raises UsageError where there are none."""
         if not self.n:
             raise UsageError("moments take at least 1 row of features, got none")
-        rest = torch.cat(self._waiting)
-        done = _joined(self._done, rest) if len(rest) or self._done is None else self._done
-        return Moments(done.n, done.mean, done.scatter.triu() + done.scatter.triu(1).T)
+        waiting = self.n % BLOCK
+        return _joined(self._done, self._block[:waiting].clone()) if waiting or self._done is None else self._done
 
 
 def moments(batches: Iterable[Tensor]) -> Moments:
@@ -108,16 +113,8 @@ def moments(batches: Iterable[Tensor]) -> Moments:
     return (running or Running(0)).moments()
 
 
-def _joined(done: Moments | None, block: Tensor) -> Moments:
-    rows = block.to(torch.float64, copy=True)
+def _joined(done: Moments | None, rows: Tensor) -> Moments:
+    """With more rows, float64; these are overwritten."""
     mean = rows.mean(0)
-    part = Moments(len(rows), mean, above_diagonal(rows.sub_(mean)))
+    part = Moments(len(rows), mean, gram(rows.sub_(mean)))
     return done.merge(part) if done else part
-
-
-def above_diagonal(rows: Tensor) -> Tensor:
-    """rows^T rows [D, D], of which what is below the diagonal's panels is left zero."""
-    out = rows.new_zeros(rows.shape[1], rows.shape[1])
-    for at in range(0, rows.shape[1], PANEL):
-        torch.mm(rows[:, at : at + PANEL].T, rows[:, at:], out=out[at : at + PANEL, at:])
-    return out

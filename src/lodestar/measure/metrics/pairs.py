@@ -44,10 +44,12 @@ class Rows:
         return cls(features, near, square, along)
 
     def doubt(self, other: Rows) -> float:
-        """How far any squared distance to another set can be off: the bound of a dot product of D roundings."""
+        """How far any squared distance to another set can be off: a dot product of D roundings counts twice, and the
+        coordinates, both squares and their sums are rounded too.
+        """
         unit = torch.finfo(self.near.dtype).eps / 2
-        longest = self.square.max().double().sqrt() + other.square.max().double().sqrt()
-        return float((self.near.shape[1] + 8) * unit * longest.square())
+        x, y = (rows.square.max().double().sqrt() for rows in (self, other))
+        return float(unit * (2 * self.near.shape[1] * x * y + 8 * (x + y).square()))
 
 
 def rows_of(a: Tensor, b: Tensor) -> tuple[Rows, Rows]:
@@ -58,12 +60,14 @@ def rows_of(a: Tensor, b: Tensor) -> tuple[Rows, Rows]:
 
 
 def visit(a: Rows, b: Rows, *visitors: Visitor) -> None:
-    """Show each visitor all products, which it must not change; of one set with itself those with J not before I."""
+    """Show each visitor all products, which it must not change or keep; of one set with itself those with J >= I."""
+    memory = a.near.new_empty(BLOCK * BLOCK)  # the same for all: what is new is mapped page by page
     for i in blocks(len(a.near)):
         for j in blocks(len(b.near)):
             if a is b and j.start < i.start:
                 continue
-            products = a.near[i] @ b.near[j].T
+            x, y = a.near[i], b.near[j]
+            products = torch.mm(x, y.T, out=memory[: len(x) * len(y)].view(len(x), len(y)))
             for visitor in visitors:
                 visitor(i, j, products)
 
@@ -74,7 +78,7 @@ def blocks(n: int) -> Iterator[slice]:
 
 def distances(a: Rows, b: Rows, i: slice, j: slice, products: Tensor) -> Tensor:
     """Squared distances [I, J], up to `doubt`."""
-    return torch.add(a.square[i, None] + b.square[j], products, alpha=-2)
+    return torch.add(b.square[j], products, alpha=-2).add_(a.square[i, None])
 
 
 def squared(x: Tensor, y: Tensor) -> Tensor:
