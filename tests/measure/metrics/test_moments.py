@@ -6,6 +6,7 @@ import torch
 from clouds import cloud
 
 from lodestar.errors import UsageError
+from lodestar.measure.metrics.frechet import frechet
 from lodestar.measure.metrics.moments import Moments, Running, moments
 
 X = cloud(2500, 8, 0, shift=3.0)
@@ -93,3 +94,5 @@ def test_other_columns_are_refused():
         moments([])
     with pytest.raises(UsageError, match="at least 2 samples"):
         _ = Moments.of(X[:1]).covariance
+    with pytest.raises(UsageError, match="at least 2 samples"):
+        frechet(Moments.of(X[:1]), Moments.of(X))

@@ -42,14 +42,18 @@ class Moments:
     @property
     def covariance(self) -> Tensor:
         """Of the population that the features were drawn from: divided by n - 1. Raises UsageError below two rows."""
-        if self.n < 2:
-            raise UsageError(f"a covariance takes at least 2 samples, got {self.n}")
-        return self.scatter / (self.n - 1)
+        return self.scatter / self._freedom
 
     @property
     def variance(self) -> float:
-        """The trace of the covariance."""
-        return float(self.scatter.trace()) / (self.n - 1)
+        """The covariance's trace. Raises UsageError below two rows."""
+        return float(self.scatter.trace()) / self._freedom
+
+    @property
+    def _freedom(self) -> int:
+        if self.n < 2:
+            raise UsageError(f"a covariance takes at least 2 samples, got {self.n}")
+        return self.n - 1
 
     @cached_property
     def root(self) -> Tensor:
@@ -57,7 +61,7 @@ class Moments:
         if self.n > self.dim:
             factor, failed = torch.linalg.cholesky_ex(self.scatter)
             if not int(failed):
-                return factor.div_((self.n - 1) ** 0.5)
+                return factor.div_(self._freedom**0.5)
         values, vectors = torch.linalg.eigh(self.covariance)
         kept = values > values[-1].clamp(min=0) * self.dim * torch.finfo(values.dtype).eps
         return vectors[:, kept] * values[kept].sqrt()
