@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from judges import classifier
 from lodestar.cli import main
 from lodestar.measure.points import Points
 
@@ -15,12 +14,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:the model never saw")
 
 
 @pytest.fixture
-def compare(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch):
+def compare(beside: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch):
     """Runs `lodestar compare` in a folder of its own with a tiny detector of scenes; gives the exit code."""
-    monkeypatch.setenv("LODESTAR_CACHE", str(tmp_path / "cache"))
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("lodestar.measure.candidates.STRENGTHS", {"scale": (1.5, 2)})
-    classifier(name="tiny").save(tmp_path / "detector")
 
     def run(*args: object) -> int:
         options = ["--detector", "detector", "--reference", "scenes", "--reference-n", 60]

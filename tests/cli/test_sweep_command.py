@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from judges import classifier
 from lodestar.cli import main
 from lodestar.measure.points import Points
 
@@ -14,11 +13,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:the model never saw")
 
 
 @pytest.fixture
-def sweep(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch):
+def sweep(beside: Path, tiny_model: Path):
     """Runs `lodestar sweep` in a folder of its own with a tiny detector of scenes; gives the exit code."""
-    monkeypatch.setenv("LODESTAR_CACHE", str(tmp_path / "cache"))
-    monkeypatch.chdir(tmp_path)
-    classifier(name="tiny").save(tmp_path / "detector")
 
     def run(*args: object) -> int:
         options = ["--detector", "detector", "--reference", "scenes", "--reference-n", 60]

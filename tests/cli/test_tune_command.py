@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from judges import classifier
 from lodestar.cli import main
 from lodestar.model import load
 from lodestar.model_folder import SHIPPED, retell
@@ -20,11 +19,8 @@ def model(tmp_path: Path, tiny_model: Path) -> Path:
 
 
 @pytest.fixture
-def tune(tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch):
+def tune(beside: Path, model: Path):
     """Runs `lodestar tune` with a tiny detector of scenes on a copy of the tiny model; gives the exit code."""
-    monkeypatch.setenv("LODESTAR_CACHE", str(tmp_path / "cache"))
-    monkeypatch.chdir(tmp_path)
-    classifier(name="tiny").save(tmp_path / "detector")
 
     def run(*args: object) -> int:
         few = ["--n", 20, "--steps", 2, "--trials", 4, "--reference-n", 60, "--out", "out"]
