@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from lodestar.precision import Choice
+
 Name = Literal["sampling", "training", "importing", "tilting", "metrics", "tuning"]
 NAMES: tuple[Name, ...] = ("sampling", "training", "importing", "tilting", "metrics")
 
@@ -37,6 +39,8 @@ class Options:
     """To be tuned: shipped ones."""
     detector: str = "scenes"
     """Who looks while tuning: a shipped detector, or the folder of one."""
+    precision: Choice = "fp32"
+    """Of the networks that are tuned."""
 
     @property
     def folder(self) -> Path:

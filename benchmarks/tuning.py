@@ -5,13 +5,15 @@
 A grid of 40 scales, each with n samples, names its best one. `tune` has a quarter of those samples, its confirmation
 on fresh seeds included, to come within 2 %, or one paired standard error, of it on samples that neither saw. Beside it:
 the best interval that tune finds, and where the model is told a text alone the schedule fitted by self-consistency
-(arXiv:2510.00815), once as it is fitted and once tuned as a whole by a factor. About 60 minutes of one core a model.
+(arXiv:2510.00815), once as it is fitted and once tuned as a whole by a factor. Hours of a core: what is measured is
+kept in runs/tuning, and the same command goes on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -24,9 +26,11 @@ from lodestar.measure.asked import Asked, asked
 from lodestar.measure.bench import Bench
 from lodestar.measure.consistency import fitted
 from lodestar.measure.features import detector
+from lodestar.measure.features.detector import digest
 from lodestar.measure.goal import Goal
 from lodestar.measure.numbers import Number, apart, called
 from lodestar.measure.points import Points
+from lodestar.measure.protocol import protocol
 from lodestar.measure.reference import reference
 from lodestar.measure.setting import Evaluation, Setting
 from lodestar.measure.tune import Search, Space, confirmed
@@ -40,16 +44,18 @@ METRIC = "FD"
 NEAR = 0.02  # of the grid's best
 SHARE = 0.25  # of the grid's samples
 FRESH, JUDGES = 10_000_000, 20_000_000  # first seeds of the confirmation, and of who judges both
+KEPT = Path("runs/tuning")
+TUNE, INTERVAL, HEIGHT = "tune", "tune, interval", "fitted schedule, its height tuned"
 
 
 @dataclass(frozen=True)
 class Size:
-    n: int = 500  # samples of a setting
+    n: int = 300  # samples of a setting
     grid: int = 40  # scales from 1 to 15, even in the logarithm: 7 % apart
     trials: int = 8  # of a strength alone; all of them whole, and two to confirm, are a quarter of the grid
     several: int = 30  # of an interval
     candidates: int = 1  # and the default are confirmed
-    judged: int = 2000  # samples of whoever is compared
+    judged: int = 1500  # samples of whoever is compared
     real: int = 10_000
     fitted: int = 2000  # pictures
     steps: int | None = None
@@ -85,22 +91,31 @@ class Task:
     def drawn(self, n: int, seed: int) -> Bench:
         return replace(self.bench, asked=prompts(self.model, self.source, n, seed))
 
+    def points(self, what: str, bench: Bench) -> Points:
+        """The file of what is measured so."""
+        weights, own = digest(self.model.network.state_dict()), bench.asked
+        told = {"model": weights, "precision": self.model.precision, "samples": len(own), "prompts": own.digest}
+        path = self.folder / self.model.name / f"{what}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return Points.open(path, protocol(bench.detector, bench.reference, told))
+
     def grid(self) -> tuple[list[Evaluation], int]:
         """Every scale, and samples in all."""
         [open] = self.space.families[0].open
         shares = [i / (self.size.grid - 1) for i in range(self.size.grid)]
         settings = [self.space.setting({"guidance": self.rule, open.name: open.at(share)}) for share in shares]
-        return [self.bench(setting) for setting in settings], self.size.grid * self.size.n
+        points = self.points("grid", self.bench)
+        return [points.get(s, partial(self.bench, s)) for s in settings], self.size.grid * self.size.n
 
-    def tuned(self, trials: int, *rules: str) -> tuple[Setting, int]:
+    def tuned(self, what: str, trials: int, rule: str) -> tuple[Setting, int]:
         """What tune chooses, and the samples that it took, those of the confirmation included."""
-        goal, space = Goal(METRIC), self.among(*rules)
-        points = Points.open(self.folder / f"{self.model.name} {' '.join(rules)}.jsonl", {})
+        goal, space, fresh = Goal(METRIC), self.among(rule), self.drawn(self.size.n, FRESH)
+        points = self.points(what, self.bench)
         search = Search(self.bench.growing, goal, space, points, self.size.n)
         search.run(trials)
         default = replace(space.base, guidance=self.model.defaults.guidance)
         settings = [e.setting for e in search.best(self.size.candidates)]
-        found = confirmed(self.drawn(self.size.n, FRESH), goal, settings, default)
+        found = confirmed(fresh, goal, settings, default, self.points(f"{what}, confirmed", fresh))
         kept = found.best if found.improves else found.default
         return kept.setting, sum(e.samples for e in points) + self.size.n * (len(found.found) + 1)
 
@@ -111,7 +126,7 @@ class Task:
         found = fitted(self.model, self.source, self.size.fitted)
         yield "fitted schedule", replace(self.space.base, guidance=str(found))
         if any(found.weights):
-            yield "fitted schedule, its height tuned", self.tuned(self.size.trials, f"schedule(cfg, {found.shape})")[0]
+            yield HEIGHT, self.tuned(HEIGHT, self.size.trials, f"schedule(cfg, {found.shape})")[0]
 
 
 def prompts(model: Model, source: Source, n: int, seed: int) -> Asked:
@@ -125,7 +140,8 @@ def prompts(model: Model, source: Source, n: int, seed: int) -> Asked:
 
 
 def task(name: str, options: Options, size: Size, folder: Path) -> Task:
-    model, seen = load(name, options.device), detector(options.detector, options.device)
+    model = load(name, options.device, options.precision)
+    seen = detector(options.detector, options.device)
     side = model.shape[-1]
     source = EditsSource(side) if isinstance(model.schema, JointSchema) else ScenesSource(side)
     real = reference(source, seen, data=str(source.describe()["source"]), n=size.real)
@@ -136,8 +152,8 @@ def compared(task: Task) -> Iterator[tuple[str, Setting, int]]:
     """Each way to choose, what it chooses, and the samples that it took; the grid first."""
     grid, samples = task.grid()
     yield "grid", min(grid, key=lambda e: e[METRIC].value).setting, samples
-    yield "tune", *task.tuned(task.size.trials, task.rule)
-    yield "tune, interval", *task.tuned(task.size.several, f"interval({task.rule})")
+    yield TUNE, *task.tuned(TUNE, task.size.trials, task.rule)
+    yield INTERVAL, *task.tuned(INTERVAL, task.size.several, f"interval({task.rule})")
     for what, setting in task.fitted():
         yield what, setting, 0
     yield "the model's default", replace(task.space.base, guidance=task.model.defaults.guidance), 0
@@ -147,25 +163,26 @@ def measure(options: Options) -> Report:
     size, found, findings, told = QUICK if options.quick else Size(), list[Series](), list[Finding](), list[str]()
     seen = detector(options.detector, options.device)
     for name in options.models:
-        with TemporaryDirectory() as folder:
-            work = task(name, options, size, Path(folder))
+        with TemporaryDirectory() as passing:
+            work = task(name, options, size, Path(passing) if options.quick else KEPT)
             ways = list(compared(work))
             judge = work.drawn(size.judged, JUDGES)
-            numbers = {what: judge(setting)[METRIC] for what, setting, _ in ways}
+            points = work.points("judged", judge)
+            numbers = {what: points.get(s, partial(judge, s))[METRIC] for what, s, _ in ways}
         found += [Series(f"{name}: {what}", called(METRIC, seen), numbers[what].splits) for what, _, _ in ways]
         findings += list(_findings(name, numbers, {what: samples for what, _, samples in ways}))
         told += [_told(name, what, setting, numbers[what], numbers["grid"]) for what, setting, _ in ways]
-    settings = {"detector": options.detector, **vars(size), "metric": METRIC}
+    settings = {"detector": options.detector, "precision": options.precision, **vars(size), "metric": METRIC}
     return Report("tuning", TITLE, settings, found, findings, (*told, *NOTES))
 
 
 def _findings(name: str, numbers: dict[str, Number], samples: dict[str, int]) -> Iterator[Finding]:
-    grid, tune = numbers["grid"], numbers["tune"]
+    grid, tune = numbers["grid"], numbers[TUNE]
     worse = apart(tune, grid)
     allowed = max(NEAR * grid.value, worse.error)
     what = f"{name}: how much worse than the grid's best, in parts of 2 % or one paired standard error"
     yield Finding(what, worse.value / allowed, 1.0, "at most")
-    yield Finding(f"{name}: samples, as a share of the grid's", samples["tune"] / samples["grid"], SHARE, "at most")
+    yield Finding(f"{name}: samples, as a share of the grid's", samples[TUNE] / samples["grid"], SHARE, "at most")
 
 
 def _told(name: str, what: str, setting: Setting, number: Number, grid: Number) -> str:
