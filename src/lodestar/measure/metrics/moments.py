@@ -20,7 +20,7 @@ from ...errors import UsageError
 from .gram import gram
 from .rows import check_rows
 
-BLOCK = 2048  # rows
+BLOCK = 5000  # rows: a product of many is faster, and all but one need no merging
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,10 +82,10 @@ class Moments:
 class Running:
     """Moments of what has been added so far."""
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int, block: int = BLOCK) -> None:
         self.dim, self.n = dim, 0  # columns, and rows so far
         self._done: Moments | None = None
-        self._block = torch.empty(BLOCK, dim, dtype=torch.float64)  # filled again and again
+        self._block = torch.empty(block, dim, dtype=torch.float64)  # filled again and again
 
     def add(self, features: Tensor) -> None:
         """More rows [B, D]. Raises UsageError for nan, and for another D."""
@@ -93,18 +93,19 @@ class Running:
             raise UsageError(f"features must have {self.dim} columns as those before, got {features.shape[1]}")
         self._block = self._block.to(features.device)
         while len(features):
-            at = self.n % BLOCK
-            part, features = features[: BLOCK - at], features[BLOCK - at :]
+            at = self.n % len(self._block)
+            room = len(self._block) - at
+            part, features = features[:room], features[room:]
             self._block[at : at + len(part)] = part
             self.n += len(part)
-            if self.n % BLOCK == 0:
+            if len(part) == room:
                 self._done = _joined(self._done, self._block)
 
     def moments(self) -> Moments:
         """Of all rows so far; more may follow. Raises UsageError where there are none."""
         if not self.n:
             raise UsageError("moments take at least 1 row of features, got none")
-        waiting = self.n % BLOCK
+        waiting = self.n % len(self._block)
         return _joined(self._done, self._block[:waiting].clone()) if waiting or self._done is None else self._done
 
 
