@@ -26,6 +26,17 @@ def test_logit_normal_has_its_moments_in_the_logit() -> None:
     assert z.std() == pytest.approx(2, rel=5 / math.sqrt(2 * N))
 
 
+def test_a_share_of_logit_normal_is_even() -> None:
+    u = draw(LogitNormal(0.9, even=0.2))
+    assert (u < 1 / 64).double().mean() == pytest.approx(0.2 / 64, rel=0.4)
+    assert torch.equal(draw(LogitNormal(0.9, even=0.0)), draw(LogitNormal(0.9)))
+    off = draw(LogitNormal(0.9, even=1.0)).sort().values - (torch.arange(N) + 0.5) / N
+    assert off.abs().max() < 1.95 / math.sqrt(N)
+    for share in (-0.1, 1.1, math.nan):
+        with pytest.raises(UsageError, match="a share from 0 to 1"):
+            LogitNormal(even=share)
+
+
 @pytest.mark.parametrize("process", [EDM(), Cosine(), Flow(shift=3.0)], ids=str)
 def test_log_normal_is_of_the_noise_level_whatever_the_process(process: Process) -> None:
     z = process.level(draw(LogNormal(), process=process)).noise_to_signal.log()

@@ -108,7 +108,7 @@ STUDY_16 = Preset(
     name="study-16",
     command="lodestar train --preset study-16 --out runs/study-16",
     train=TrainConfig(
-        images=500_000, batch=64, optimizer="muon", lr=1.5e-3, warmup=200, schedule="wsd", ema_half_life=8_000
+        images=400_000, batch=64, optimizer="muon", lr=1.5e-3, warmup=200, schedule="wsd", ema_half_life=8_000
     ),
     network=UNetConfig(
         channels=(16, 32, 64), transformers=(0, 0, 2), head=32, vector=128, tower=TowerConfig(dim=64, head=32)
@@ -120,7 +120,7 @@ STUDY_16 = Preset(
     process=Cosine(),
     kind="x0",
     loss="flow",
-    density=LogitNormal(mean=0.2),
+    density=LogitNormal(mean=0.9, even=0.2),  # the paper's sampler asks for the ends too
     guidance="cfg(2)",
     sampler="ancestral(noise_mix=0.3)",
     steps=64,
