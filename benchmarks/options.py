@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from lodestar.precision import Choice
+from lodestar.precision import Precision
 
 Name = Literal["sampling", "training", "importing", "tilting", "metrics", "tuning"]
 NAMES: tuple[Name, ...] = ("sampling", "training", "importing", "tilting", "metrics")
@@ -39,7 +39,7 @@ class Options:
     """To be tuned: shipped ones."""
     detector: str = "scenes"
     """Who looks while tuning: a shipped detector, or the folder of one."""
-    precision: Choice = "fp32"
+    precision: Precision = "fp32"
     """Of the networks that are tuned."""
 
     @property

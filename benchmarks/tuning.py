@@ -5,14 +5,14 @@
 A grid of 40 scales, each with n samples, names its best one. `tune` has a quarter of those samples, its confirmation
 on fresh seeds included, to come within 2 %, or one paired standard error, of it on samples that neither saw. Beside it:
 the best interval that tune finds, and where the model is told a text alone the schedule fitted by self-consistency
-(arXiv:2510.00815), once as it is fitted and once tuned as a whole by a factor. Hours of a core: what is measured is
-kept in runs/tuning, and the same command goes on.
+(arXiv:2510.00815), once as it is fitted and once tuned as a whole by a factor. Hours of a core: every point
+is kept in runs/tuning, and the same command goes on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -95,7 +95,8 @@ class Task:
         """The file of what is measured so."""
         weights, own = digest(self.model.network.state_dict()), bench.asked
         told = {"model": weights, "precision": self.model.precision, "samples": len(own), "prompts": own.digest}
-        path = self.folder / self.model.name / f"{what}.jsonl"
+        told |= {"rule": self.rule, "base": asdict(self.space.base), "first_seed": own.seed}
+        path = self.folder / f"{self.model.name}, {self.model.precision}" / f"{what}.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
         return Points.open(path, protocol(bench.detector, bench.reference, told))
 

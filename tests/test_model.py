@@ -325,11 +325,14 @@ def test_bf16_is_the_networks_alone_and_nearly_the_same(folder):
     assert {p.dtype for p in model.network.parameters()} == {torch.float32}
 
 
-def test_without_a_precision_of_its_own_a_model_follows_an_autocast_around_it(folder):
-    model, x, level = load(folder), torch.randn(2, 3, 8, 8), Flow().level(torch.tensor(0.4, dtype=torch.float64))
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_model_keeps_its_precision_inside_of_an_autocast(folder, precision):
+    model, x = load(folder, precision=precision), torch.randn(2, 3, 8, 8)
+    level, condition = Flow().level(torch.tensor(0.4, dtype=torch.float64)), TEXT.encode([RED, None])
+    alone = model(x, level, condition)
     with torch.autocast("cpu", torch.bfloat16):
-        around = model(x, level, TEXT.encode([RED, None]))
-    assert torch.equal(around.x0, load(folder, precision="bf16")(x, level, TEXT.encode([RED, None])).x0)
+        around = model(x, level, condition)
+    assert torch.equal(around.x0, alone.x0)
 
 
 def test_a_sample_says_that_it_was_made_in_bf16(folder):
@@ -340,6 +343,8 @@ def test_a_sample_says_that_it_was_made_in_bf16(folder):
 def test_a_precision_that_there_is_not_is_named(folder):
     with pytest.raises(UsageError, match="unknown precision 'fp16': did you mean 'bf16'"):
         load(folder, precision="fp16")
+    with pytest.raises(UsageError, match="unknown precision 'auto'"):
+        tiny(precision="auto")
 
 
 def test_the_package_names_are_there():

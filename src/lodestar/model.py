@@ -32,7 +32,7 @@ from .generate import sample, trajectory
 from .guidance import Network, Predict
 from .job import OnStep, Preview
 from .model_folder import WEIGHTS, Contents, fill, find, read, write
-from .precision import CHOICES, Choice, Precision, autocast, choose
+from .precision import PRECISIONS, Precision, autocast
 from .process import Process, process_from_json, process_to_json
 from .request import Defaults, Guidance, Prompts, Seed
 from .result import Result
@@ -62,6 +62,8 @@ class Model:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise unknown("kind", str(self.kind), KINDS)
+        if self.precision not in PRECISIONS:
+            raise unknown("precision", str(self.precision), PRECISIONS)
         self._check_shape()
         try:
             self.defaults.levels(self.process)
@@ -88,8 +90,8 @@ class Model:
         with autocast(x.device, self.precision):
             out = self.network(x, level, context)
         if isinstance(out, Mapping):
-            return {head: convert(self.kind, part.to(x.dtype), x, level) for head, part in out.items()}
-        return convert(self.kind, out.to(x.dtype), x, level)
+            return {head: convert(self.kind, part, x, level) for head, part in out.items()}
+        return convert(self.kind, out, x, level)
 
     @property
     def heads(self) -> tuple[str, ...]:
@@ -226,18 +228,15 @@ M = TypeVar("M", bound=Saved)
 _DAMAGE = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RuntimeError)
 
 
-def load(name: Path | str, device: torch.device | str = "cpu", precision: Choice = "fp32") -> Model:
+def load(name: Path | str, device: torch.device | str = "cpu", precision: Precision = "fp32") -> Model:
     """A model by the name of a shipped one, or else by its folder: in eval mode, on this device.
 
     Its weights are fp32. `precision` is what its network computes in: "bf16" is faster where the device can (autocast),
-    and its pictures differ a little; "auto" measures which is faster.
+    and its pictures differ a little.
 
     Raises UsageError for an unknown name or precision, and for a damaged, truncated or foreign folder.
     """
-    if precision not in CHOICES:
-        raise unknown("precision", str(precision), CHOICES)
-    model = loaded(name, device, _drawing)
-    return replace(model, precision=choose(precision, model.device))
+    return replace(loaded(name, device, _drawing), precision=precision)
 
 
 def _drawing(config: Mapping[str, Any], parts: Mapping[str, Any]) -> Model:

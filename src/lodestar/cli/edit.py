@@ -43,7 +43,7 @@ class Edit(Command):
     batch: int = 64  # pictures in one forward pass at most
     out: Path = Path("edited.png")  # the picture after
     device: str = "auto"  # cpu, cuda, mps; auto: the best there is
-    precision: Literal["auto", "fp32", "bf16"] = "fp32"  # of the network; bf16 is a little less exact, auto the faster
+    precision: Literal["fp32", "bf16"] = "fp32"  # of the network; bf16 is faster on many machines, and less exact
     threads: int | None = None  # of the CPU; by default as torch has them
 
     def resolved(self) -> Edit:
@@ -89,8 +89,7 @@ class Edit(Command):
 
     def _settled(self, model: Model) -> Edit:
         settled = self._sampling()._settled(model)
-        names = ("guidance", "sampler", "steps", "grid", "precision")
-        return replace(self, **{name: getattr(settled, name) for name in names})
+        return replace(self, **{name: getattr(settled, name) for name in ("guidance", "sampler", "steps", "grid")})
 
     def _picture(self, before: Picture, result: Result) -> bytes:
         """A PNG with its recipe: the picture itself, or a strip."""

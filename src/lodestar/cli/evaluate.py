@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 PICTURES = (".npz", ".parquet")
 OWN = ("guidance", "sampler", "steps", "grid")  # what a model has defaults for
 # what only a model is asked
-SAMPLING = (*OWN, "n", "each", "labels", "prompts", "seed", "named", "net", "gradient", "batch")
+SAMPLING = (*OWN, "precision", "n", "each", "labels", "prompts", "seed", "named", "net", "gradient", "batch")
 
 
 @dataclass(frozen=True, kw_only=True)

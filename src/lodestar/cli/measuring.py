@@ -55,7 +55,7 @@ class Measuring(Command):
     batch: int = 64  # samples in one forward pass at most
     cache: Path | None = None  # where seen references are kept; by default LODESTAR_CACHE, or ~/.cache/lodestar
     device: str = "auto"  # cpu, cuda, mps; auto: the best there is
-    precision: Literal["auto", "fp32", "bf16"] = "fp32"  # of the network; bf16 is a little less exact, auto the faster
+    precision: Literal["fp32", "bf16"] = "fp32"  # of the network; bf16 is faster on many machines, and less exact
     threads: int | None = None  # of the CPU; by default as torch has them
 
     def begun(self) -> Begun:

@@ -60,7 +60,7 @@ class Sample(Command):
     out: Path | None = None  # a picture, by default sample.png; with --prompts a folder, by default samples
     pictures: Path | None = None  # a folder: each image also as a PNG of its own, pixel by pixel, with its recipe
     device: str = "auto"  # cpu, cuda, mps; auto: the best there is
-    precision: Literal["auto", "fp32", "bf16"] = "fp32"  # of the network; bf16 is a little less exact, auto the faster
+    precision: Literal["fp32", "bf16"] = "fp32"  # of the network; bf16 is faster on many machines, and less exact
     threads: int | None = None  # of the CPU; by default as torch has them
 
     def kept(self, data: Mapping[str, Any], plain: Self) -> Mapping[str, Any]:
@@ -203,7 +203,7 @@ class Sample(Command):
         guidance = self._guidance(chosen)
         for scale in self.scales or ():
             at_scale(guidance, scale)
-        return replace(self, **{**asdict(chosen), "guidance": guidance}, out=self._out(), precision=model.precision)
+        return replace(self, **{**asdict(chosen), "guidance": guidance}, out=self._out())
 
     def _check_prompts(self, model: Model) -> None:
         """Raise UsageError for texts where the model is told more than one thing."""

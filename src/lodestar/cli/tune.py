@@ -154,6 +154,7 @@ class Tune(Measuring):
             return self.guidance
         model: Any = begun.bench.model
         told = {"model": begun.protocol["model"], "data": self.reference, "n": self.fit_n, "seed": self.seed}
+        told |= {"precision": self.precision} if self.precision != "fp32" else {}
         rules = candidates(self.out / FIT, told, lambda: self._fit(model))
         show.say("tune", f"fitted: {rules[0]}")
         return (*(text for text in self.guidance if text != FITTED), *rules)

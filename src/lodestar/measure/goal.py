@@ -78,7 +78,7 @@ class Goal:
         """From a command's options: the metric stands at its better side. Raises UsageError for both sides or none."""
         if (minimize is None) == (maximize is None):
             raise UsageError("say what is best: --minimize METRIC or --maximize METRIC, one of them, as --minimize FD")
-        goal = cls(plain(str(minimize or maximize)), tuple(map(Bound.parse, where)), within)
+        goal = cls(plain(str(maximize if minimize is None else minimize)), tuple(map(Bound.parse, where)), within)
         if goal.better != (HIGHER if minimize is None else LOWER):
             mend = "minimize" if goal.better == LOWER else "maximize"
             raise UsageError(f"of {goal.metric} {goal.better} is better: say --{mend} {goal.metric!r}")

@@ -75,7 +75,8 @@ def looking(detector: Detector | str | None, data: str, device: str) -> Detector
 
 
 def _known(model: Model) -> dict[str, object]:
-    return {"model": {"name": model.name, "digest": digest(model.network.state_dict())}, "precision": model.precision}
+    told = {"precision": model.precision} if model.precision != "fp32" else {}
+    return {"model": {"name": model.name, "digest": digest(model.network.state_dict())}, **told}
 
 
 def _drawn(asked: Asked) -> dict[str, object]:

@@ -31,7 +31,7 @@ def test_of_commuting_covariances_under_any_rotation():
 @pytest.mark.parametrize("n", [2000, 13, 5])
 def test_to_itself_it_is_0(n):
     a = Moments.of(X[:n])
-    assert frechet(a, Moments.of(X[:n])) <= 1e-12 * float(a.covariance.trace())
+    assert frechet(a, Moments.of(X[:n])) == 0
 
 
 def test_a_shift_of_all_is_its_square():
@@ -70,7 +70,7 @@ def test_singular_values_are_only_computed_where_they_are_needed(monkeypatch):
     a = Moments.of(X)
     assert frechet(a, Moments.of(2 * X + 1)) > 1
     assert not calls
-    assert frechet(a, Moments.of(X)) <= 1e-12 * float(a.covariance.trace())
+    assert frechet(a, Moments.of(X.flip(0))) <= 1e-12 * float(a.covariance.trace())  # the same rows, other roundings
     assert len(calls) == 1
 
 

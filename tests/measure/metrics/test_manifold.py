@@ -6,6 +6,7 @@ from clouds import cloud
 
 from lodestar.errors import UsageError
 from lodestar.measure.metrics import pairs
+from lodestar.measure.metrics.kid import draw, kid
 from lodestar.measure.metrics.manifold import manifold
 
 
@@ -52,6 +53,36 @@ def test_neighbours_that_products_cannot_order_are_looked_for_among_all():
     side = torch.tensor([1e3, -1e3]).repeat(60)[:, None]
     real, generated = (side + scale * torch.randn(120, 5, generator=g) for scale in (1e-2, 1.2e-2))
     assert found(real, generated) == pytest.approx(plain(real, generated), rel=1e-14)
+
+
+def grid(n, dim, seed):
+    """Features of a grid: full of ties."""
+    return torch.randint(0, 4, (n, dim), generator=torch.Generator().manual_seed(seed)).float()
+
+
+def test_an_autocast_around_it_and_gradients_change_nothing():
+    real, generated = grid(90, 16, 0), grid(80, 16, 1)
+    with torch.autocast("cpu", torch.bfloat16):
+        got = found(real.requires_grad_(), generated)
+        distance = kid(real, generated, draw(90, 80, 5, 40)).mean
+    assert got == pytest.approx(plain(real, generated), rel=1e-14)
+    assert distance == kid(real.detach(), generated, draw(90, 80, 5, 40)).mean
+
+
+@pytest.mark.parametrize("scale", [1e-26, 1e-22, 1e-12, 1e12, 5e18, 1e19])
+def test_of_any_size_it_is_right_or_refused(scale):
+    real, generated = cloud(60, 8, 0, dtype=torch.float32), cloud(50, 8, 1, 1.2, 0.3, torch.float32)
+    try:
+        got = found(real * scale, generated * scale)
+    except UsageError as error:
+        assert 1e-12 != scale != 1e12
+        assert f"too {'large' if scale > 1 else 'small'} for float32" in str(error)  # noqa: PT017
+    else:
+        assert got == pytest.approx(plain(real, generated), rel=1e-14)
+
+
+def test_features_that_never_vary_are_all_in_all_balls():
+    assert found(torch.ones(20, 4), torch.ones(30, 4))[:2] == [1.0, 1.0]
 
 
 def test_of_points_on_a_line():

@@ -19,11 +19,28 @@ def test_they_are_numpys():
     np.testing.assert_allclose(found.covariance, np.cov(X.numpy(), rowvar=False), rtol=1e-11)
 
 
+def blocks(rows, batch):
+    """In blocks of 1000, so that there are several."""
+    running = Running(8, block=1000)
+    for part in rows.split(batch):
+        running.add(part)
+    return running.moments()
+
+
 @pytest.mark.parametrize("batch", [1, 7, 1000, 2048, 2499])
 def test_bit_equal_for_any_batch_size(batch):
-    found, whole = moments(X.split(batch)), Moments.of(X)
+    found, whole = blocks(X, batch), blocks(X, 2500)
     assert torch.equal(found.mean, whole.mean)
     assert torch.equal(found.scatter, whole.scatter)
+    assert torch.equal(found.scatter, found.scatter.T)
+    torch.testing.assert_close(found.covariance, Moments.of(X).covariance, rtol=1e-11, atol=1e-13)
+
+
+def test_gradients_and_autocasts_are_none_of_its_business():
+    with torch.autocast("cpu", torch.bfloat16):
+        found = Moments.of(X.clone().requires_grad_())
+    assert torch.equal(found.scatter, Moments.of(X).scatter)
+    assert not found.scatter.requires_grad
 
 
 def test_two_parts_merge_to_the_whole_in_any_order():
@@ -40,11 +57,11 @@ def test_a_far_origin_costs_no_digits():
 
 
 def test_more_may_follow_after_a_look():
-    running = Running(8)
+    running = Running(8, block=1000)
     running.add(X[:1500])
     assert running.moments().n == 1500
     running.add(X[1500:])
-    assert torch.equal(running.moments().scatter, Moments.of(X).scatter)
+    assert torch.equal(running.moments().scatter, blocks(X, 2500).scatter)
 
 
 @pytest.mark.parametrize("n", [3000, 5], ids=["full rank", "fewer samples than columns"])

@@ -4,7 +4,7 @@
     of two parts: scatter = scatter_a + scatter_b + d d^T n_a n_b / (n_a + n_b)        d = mean_b - mean_a
 
 In float64. Rows are gathered into blocks of BLOCK, however they come: the result is equal, bit by bit, for any batch
-size. No row is kept, so memory is that of the covariance.
+size. Memory is that of the covariance and of a block.
 """
 
 from __future__ import annotations
@@ -74,39 +74,40 @@ class Moments:
         if not self.n or not other.n:
             return self if self.n else other
         apart = other.mean - self.mean
-        scatter = self.scatter + other.scatter
-        scatter.addr_(apart, apart, alpha=self.n * other.n / n)
+        scatter, between = self.scatter + other.scatter, apart * (self.n * other.n / n) ** 0.5
+        scatter.addr_(between, between)
         return Moments(n, self.mean + apart * (other.n / n), scatter)
 
 
 class Running:
-    """Moments of what has been added so far."""
+    """Moments of what has been added so far; `block` rows are counted at a time."""
 
     def __init__(self, dim: int, block: int = BLOCK) -> None:
-        self.dim, self.n = dim, 0  # columns, and rows so far
+        self.dim, self.block, self.n = dim, block, 0  # columns, and rows so far
         self._done: Moments | None = None
-        self._block = torch.empty(block, dim, dtype=torch.float64)  # filled again and again
+        self._waiting: Tensor | None = None  # float64 [block, D], filled again and again
 
     def add(self, features: Tensor) -> None:
         """More rows [B, D]. Raises UsageError for nan, and for another D."""
         if check_rows(features, least=0).shape[1] != self.dim:
             raise UsageError(f"features must have {self.dim} columns as those before, got {features.shape[1]}")
-        self._block = self._block.to(features.device)
-        while len(features):
-            at = self.n % len(self._block)
-            room = len(self._block) - at
-            part, features = features[:room], features[room:]
-            self._block[at : at + len(part)] = part
+        if self._waiting is None:
+            self._waiting = features.new_empty(self.block, self.dim, dtype=torch.float64)
+        rows = features.detach()
+        while len(rows):
+            at = self.n % self.block
+            part, rows = rows[: self.block - at], rows[self.block - at :]
+            self._waiting[at : at + len(part)] = part
             self.n += len(part)
-            if len(part) == room:
-                self._done = _joined(self._done, self._block)
+            if self.n % self.block == 0:
+                self._done = _joined(self._done, self._waiting)
 
     def moments(self) -> Moments:
         """Of all rows so far; more may follow. Raises UsageError where there are none."""
-        if not self.n:
+        if self._waiting is None or not self.n:
             raise UsageError("moments take at least 1 row of features, got none")
-        waiting = self.n % len(self._block)
-        return _joined(self._done, self._block[:waiting].clone()) if waiting or self._done is None else self._done
+        rest = self.n % self.block
+        return _joined(self._done, self._waiting[:rest].clone()) if rest or self._done is None else self._done
 
 
 def moments(batches: Iterable[Tensor]) -> Moments:

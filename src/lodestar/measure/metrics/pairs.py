@@ -11,15 +11,19 @@ again in float64 (`squared`) where that could matter.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import sqrt
 
 import torch
 from torch import Tensor
 
+from ...errors import UsageError
+
 BLOCK = 512  # rows: a block of products, 1 MiB, stays in the cache for those who look at it
 CHUNK = 64  # pairs whose exact distances are computed together, in the cache too
 PART = 256  # rows that are looked at again together
+SPARE = 2**16  # times: how far sums of squared lengths stay from what the precision can hold
 
 Visitor = Callable[[slice, slice, Tensor], None]  # rows of the first and of the second set, and <x - o, y - o> [I, J]
 
@@ -35,12 +39,18 @@ class Rows:
 
     @classmethod
     def about(cls, features: Tensor, origin: Tensor) -> Rows:
+        """Raises UsageError for features so large or so small that their squares are no numbers of their precision."""
+        features, origin = features.detach(), origin.detach()
         near = torch.empty_like(features)
         square, along = (features.new_empty(len(features)) for _ in range(2))
         for rows in blocks(len(features)):
             apart = features[rows].to(torch.float64, copy=True).sub_(origin)
             near[rows], square[rows] = apart, apart.square().sum(1)
             along[rows] = apart @ origin + origin.square().sum() / 2
+        largest, kind = float(near.abs().max()), torch.finfo(features.dtype)
+        if largest and not sqrt(kind.tiny) / kind.eps < largest < sqrt(kind.max / SPARE / near.shape[1]):
+            size, name = "large" if largest > 1 else "small", str(features.dtype).split(".")[-1]
+            raise UsageError(f"features are too {size} for {name}: give all of them times a constant")
         return cls(features, near, square, along)
 
     def doubt(self, other: Rows) -> float:
@@ -60,7 +70,15 @@ def rows_of(a: Tensor, b: Tensor) -> tuple[Rows, Rows]:
 
 
 def visit(a: Rows, b: Rows, *visitors: Visitor) -> None:
-    """Show each visitor all products, which it must not change or keep; of one set with itself those with J >= I."""
+    """Show each visitor all products, which it must not change or keep; of one set with itself those with J >= I.
+
+    In the rows' own precision, whatever autocast is around.
+    """
+    with torch.autocast(a.near.device.type, enabled=False):
+        _visit(a, b, visitors)
+
+
+def _visit(a: Rows, b: Rows, visitors: Sequence[Visitor]) -> None:
     memory = a.near.new_empty(BLOCK * BLOCK)  # the same for all: what is new is mapped page by page
     for i in blocks(len(a.near)):
         for j in blocks(len(b.near)):
@@ -97,4 +115,5 @@ def exact(a: Rows, i: Tensor, b: Rows, j: Tensor) -> Tensor:
 
 def all_distances(a: Rows, i: Tensor, b: Rows) -> Tensor:
     """Squared distances [I, N] of some rows to all of the other set, up to `doubt`."""
-    return torch.add(a.square[i, None] + b.square, a.near[i] @ b.near.T, alpha=-2)
+    with torch.autocast(a.near.device.type, enabled=False):
+        return torch.add(a.square[i, None] + b.square, a.near[i] @ b.near.T, alpha=-2)
