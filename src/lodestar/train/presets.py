@@ -120,7 +120,7 @@ STUDY_16 = Preset(
     process=Cosine(),
     kind="x0",
     loss="flow",
-    density=LogitNormal(mean=0.9, even=0.2),  # the paper's sampler asks for the ends too
+    density=LogitNormal(mean=0.2, even=0.2),  # the paper's sampler asks for the ends too
     guidance="cfg(2)",
     sampler="ancestral(noise_mix=0.3)",
     steps=64,
