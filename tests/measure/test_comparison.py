@@ -10,7 +10,7 @@ from lodestar.guidance import parse
 from lodestar.measure.asked import Asked
 from lodestar.measure.bench import Bench
 from lodestar.measure.candidates import Candidate, candidate, candidates
-from lodestar.measure.comparison import Entry, compare, entries, fitted, halving, rounds
+from lodestar.measure.comparison import Chosen, Entry, compare, entries, fitted, halving, rounds
 from lodestar.measure.goal import Goal
 from lodestar.measure.points import Points
 from lodestar.measure.scales import scale_of
@@ -75,7 +75,7 @@ def quiet(what, setting, n):
 def test_halving_finds_the_best_and_asks_a_third_again(files):
     bench = Bowl(best=3)
     choose = halving(bench, 200, FD, files, quiet)
-    assert choose("cfg", settings(1.5, 2, 3, 4, 6, 8)) == Setting("cfg(3)", steps=20)
+    assert choose("cfg", settings(1.5, 2, 3, 4, 6, 8)).setting == Setting("cfg(3)", steps=20)
     assert [n for _, n in bench.asked] == [50] * 6 + [200] * 2
     assert {key.split(" ")[1] for key, n in bench.asked if n == 200} <= {"cfg(3)", "cfg(2)", "cfg(4)"}
     assert rounds(Entry("cfg", settings(1.5, 2, 3, 4, 6, 8)), 200) == [50] * 6 + [200] * 2
@@ -84,9 +84,9 @@ def test_halving_finds_the_best_and_asks_a_third_again(files):
 def test_one_setting_needs_no_choice_and_of_three_one_goes_on_alone(files):
     bench = Bowl(best=3)
     choose = halving(bench, 200, FD, files, quiet)
-    assert choose("none", settings(1)) == settings(1)[0]
+    assert choose("none", settings(1)) == Chosen(settings(1)[0])
     assert bench.asked == []
-    assert choose("some", settings(2, 3, 4)) == settings(3)[0]
+    assert choose("some", settings(2, 3, 4)) == Chosen(settings(3)[0])
     assert [n for _, n in bench.asked] == [50] * 3
     assert rounds(Entry("some", settings(2, 3, 4)), 200) == [50] * 3
     assert rounds(Entry("none", settings(1)), 200) == []
@@ -94,7 +94,7 @@ def test_one_setting_needs_no_choice_and_of_three_one_goes_on_alone(files):
 
 def test_the_aim_is_an_option(files):
     choose = halving(Bowl(best=3), 200, Goal("prompt accuracy"), files, quiet)
-    assert choose("cfg", settings(1.5, 3, 8)) == settings(8)[0]
+    assert choose("cfg", settings(1.5, 3, 8)) == Chosen(settings(8)[0])
 
 
 def test_tuning_that_was_killed_goes_on(files):
@@ -115,7 +115,7 @@ def compared(tmp_path, bench, choose):
 
 
 def strongest(name, settings):
-    return max(settings, key=lambda s: scale_of(parse(s.guidance)))
+    return Chosen(max(settings, key=lambda s: scale_of(parse(s.guidance))))
 
 
 def test_every_rule_is_apart_from_cfg_as_the_truth_is(tmp_path):
@@ -132,6 +132,26 @@ def test_every_rule_is_apart_from_cfg_as_the_truth_is(tmp_path):
     assert told["apart"]["FD"]["verdict"] == "worse"
     assert found[2].found.facts["compared"] == "strong"
     assert found[2].text == "cfg(8)"
+
+
+def test_what_tuning_does_not_tell_apart_is_said(files):
+    choose = halving(Bowl(best=3), 200, FD, files, quiet)
+    assert choose("cfg", settings(2, 4, 6, 8)) == Chosen(settings(2)[0], (settings(4)[0],))  # as far from 3
+
+
+def test_of_cfg_what_could_as_well_have_been_chosen_is_measured_too(tmp_path):
+    def unsure(name, settings):
+        return Chosen(settings[0], tuple(settings[1:]))
+
+    found = compared(tmp_path, Bowl(best=3), unsure)
+    assert [(s.name, s.text) for s in found] == [
+        ("cfg", "cfg(2) or cfg(3)"),
+        ("cfg, as likely", "cfg(3)"),
+        ("none", "cfg(1)"),
+        ("strong", "cfg(4) or cfg(8)"),
+    ]
+    assert found[1].apart["FD"].value == pytest.approx(-1)
+    assert found[3].to_json()["alike"] == ["cfg(8)"]
 
 
 def test_a_comparison_that_was_killed_goes_on(tmp_path):

@@ -33,7 +33,7 @@ def test_a_share_of_logit_normal_is_even() -> None:
     off = draw(LogitNormal(0.9, even=1.0)).sort().values - (torch.arange(N) + 0.5) / N
     assert off.abs().max() < 1.95 / math.sqrt(N)
     for share in (-0.1, 1.1, math.nan):
-        with pytest.raises(UsageError, match="a share from 0 to 1"):
+        with pytest.raises(UsageError, match="share from 0 to 1"):
             LogitNormal(even=share)
 
 

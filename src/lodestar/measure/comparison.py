@@ -2,7 +2,9 @@
 
 A rule that costs one row a step takes twice the steps of one that costs two: the steps are those whose evaluations of
 one picture are nearest to the budget. Its strength is chosen on tuning seeds, by successive halving, and what is
-compared is measured once, on others; so no rule gains by having been tried more often.
+compared is measured once, on others; so no rule gains by having been tried more often. Which of two strengths is chosen
+is luck where the tuning samples do not tell them apart: that is told, and of cfg, which all are compared with, the
+others are measured too, lest a rule's gain be that of a strength.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from ..errors import UsageError
 from ..guidance import parse
 from .candidates import BASE, Candidate
 from .goal import Goal
-from .numbers import LEAST, Number
+from .numbers import LEAST, Number, apart
 from .paired import differences, verdict
 from .points import Points
 from .scales import family, scale_of, short
@@ -29,8 +31,18 @@ BEST = 3  # and a third of the settings goes on to the second
 ROUNDS = 5  # of looking for the steps that cost so much
 
 Rows: TypeAlias = Callable[[Setting], float]  # network evaluations of one picture
-Choose: TypeAlias = Callable[[str, Sequence[Setting]], Setting]  # of a rule's settings the best, by the rule's name
 OnSetting: TypeAlias = Callable[[str, Setting, int | None], Mapping[str, Any]]  # begins, n: what its bench is given
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The best setting of a rule, and those that were as many samples not told to be worse."""
+
+    setting: Setting
+    alike: tuple[Setting, ...] = ()
+
+
+Choose: TypeAlias = Callable[[str, Sequence[Setting]], Chosen]  # of a rule's settings, by the rule's name
 
 
 @dataclass(frozen=True)
@@ -49,15 +61,18 @@ class Standing:
     tried: int  # settings
     found: Evaluation
     apart: Mapping[str, Number]  # from cfg, of each metric; empty for cfg itself
+    alike: tuple[Setting, ...] = ()  # what could as well have been chosen
 
     @property
     def text(self) -> str:
         """The rule as it was chosen."""
-        return short(parse(str(self.found.setting.guidance)))
+        return " or ".join(short(parse(str(s.guidance))) for s in (self.found.setting, *self.alike))
 
     def to_json(self) -> dict[str, Any]:
         apart = {metric: {**n.to_json(), "verdict": verdict(metric, n)} for metric, n in self.apart.items()}
-        return {"rule": self.name, "tried": self.tried, "found": self.found.to_json(), "apart": apart}
+        alike = [setting.guidance for setting in self.alike]
+        found = {"found": self.found.to_json(), "alike": alike, "apart": apart}
+        return {"rule": self.name, "tried": self.tried, **found}
 
 
 def entries(
@@ -100,17 +115,25 @@ def fitted(setting: Setting, budget: float, rows: Rows) -> Setting:
 
 
 def halving(bench: Measures, n: int, goal: Goal, points: Callable[[int], Points], tell: OnSetting) -> Choose:
-    """All settings of a rule with a quarter of n samples, the best third of them with n; what is best there.
+    """All settings of a rule with a quarter of n samples, the best third of them with n; what is best there, and alike.
 
     `points` gives the file of those that were measured with so many samples. Raises UsageError for too few of them.
     """
     few = first_round(n)
 
-    def choose(name: str, settings: Sequence[Setting]) -> Setting:
+    def choose(name: str, settings: Sequence[Setting]) -> Chosen:
         if len(settings) == 1:
-            return settings[0]
+            return Chosen(settings[0])
         best = _ranked(settings, few, name)[: ceil(len(settings) / BEST)]
-        return best[0] if len(best) == 1 else _ranked(best, n, f"{name}, the better")[0]
+        if len(best) == 1:
+            return Chosen(best[0])
+        first, *others = _ranked(best, n, f"{name}, the better")
+        return Chosen(first, tuple(other for other in others if not _worse(other, first)))
+
+    def _worse(a: Setting, b: Setting) -> bool:
+        """Whether n samples say so."""
+        one, other = (points(n).done[setting.key][goal.metric] for setting in (a, b))
+        return verdict(goal.metric, apart(one, other)) == "worse"
 
     def _ranked(settings: Sequence[Setting], count: int, what: str) -> list[Setting]:
         kept = points(count)
@@ -140,20 +163,23 @@ def rounds(entry: Entry, n: int) -> list[int]:
 def compare(
     bench: Measures, entries: Sequence[Entry], choose: Choose, points: Points, tell: OnSetting
 ) -> Iterator[Standing]:
-    """Each rule at its best, cfg's first; `points` is the file of what is compared."""
+    """Each rule at its best, cfg's first, with what of cfg could as well be; `points` keeps what is compared."""
     base: Evaluation | None = None
     for entry in sorted(entries, key=lambda e: e.name != BASE):
-        found = _measured(bench, entry, choose, points, tell)
-        yield Standing(entry.name, len(entry.settings), found, {} if base is None else differences(found, base))
-        base = base or found
+        chosen, tried = choose(entry.name, entry.settings), len(entry.settings)
+        found = _measured(bench, entry, chosen.setting, points, tell)
+        yield Standing(entry.name, tried, found, {} if base is None else differences(found, base), chosen.alike)
+        if base is None:
+            base = found
+            for setting in chosen.alike:
+                other = _measured(bench, entry, setting, points, tell)
+                yield Standing(f"{BASE}, as likely", tried, other, differences(other, base))
 
 
-def _measured(bench: Measures, entry: Entry, choose: Choose, points: Points, tell: OnSetting) -> Evaluation:
-    chosen = choose(entry.name, entry.settings)
-
+def _measured(bench: Measures, entry: Entry, setting: Setting, points: Points, tell: OnSetting) -> Evaluation:
     def measure() -> Evaluation:
-        found = bench(chosen, None, **tell(f"{entry.name}, chosen", chosen, None))
-        told = {**facts(parse(str(chosen.guidance))), "compared": entry.name, "tried": len(entry.settings)}
+        found = bench(setting, None, **tell(f"{entry.name}, chosen", setting, None))
+        told = {**facts(parse(str(setting.guidance))), "compared": entry.name, "tried": len(entry.settings)}
         return replace(found, facts={**found.facts, **told})
 
-    return points.get(chosen, measure)
+    return points.get(setting, measure)

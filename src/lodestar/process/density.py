@@ -40,10 +40,8 @@ class LogitNormal:
     even: float = 0.0  # share of the levels that are uniform instead
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.mean) and 0 < self.std < math.inf):
-            raise UsageError(f"logit-normal needs a finite mean and a std above 0, got {self.mean} and {self.std}")
-        if not 0 <= self.even <= 1:
-            raise UsageError(f"logit-normal draws a share from 0 to 1 of its levels evenly, got {self.even}")
+        if not (math.isfinite(self.mean) and 0 < self.std < math.inf and 0 <= self.even <= 1):
+            raise UsageError(f"logit-normal needs a finite mean, a std above 0 and a share from 0 to 1, got {self}")
 
     def sample(self, n: int, process: Process, generator: torch.Generator) -> Tensor:
         z = torch.randn(n, generator=generator, dtype=torch.float64, device=generator.device)
