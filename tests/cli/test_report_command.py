@@ -45,13 +45,13 @@ def test_a_page_two_pictures_and_all_numbers(sweep, capsys):
     out, err = capsys.readouterr()
     assert err == ""
     assert out.startswith("Pareto set of FD-scenes and recall-scenes")
-    names = ["report.html", "report-frontier.png", "report-metrics.png", "report.csv"]
+    names = ["report.html", "report-frontier.png", "report-metrics.png", "report-numbers.csv"]
     assert out.splitlines()[-4:] == [f"written: {name}" for name in names]
     assert all(Path(name).stat().st_size for name in names)
     text = Path("report.html").read_text("utf-8")
     assert "plotly.js v" in text  # the whole of it
     assert len(text) < 6_000_000
-    assert len(Path("report.csv").read_text().splitlines()) == 19
+    assert len(Path("report-numbers.csv").read_text().splitlines()) == 19
     recipe = read_recipe("report-frontier.png")
     results = json.loads(Path("out.json").read_text())
     assert recipe == results["config"]
@@ -94,7 +94,7 @@ def test_nothing_to_weigh_leaves_the_frontier_out():
 def test_a_dry_run_writes_nothing(sweep, capsys):
     assert main(["report", str(sweep), "--out", "x.html", "--dry-run"]) == 0
     settled = json.loads(capsys.readouterr().out)
-    assert (settled["png"], settled["csv"]) == ("x.png", "x.csv")
+    assert (settled["png"], settled["csv"]) == ("x.png", "x-numbers.csv")
     assert sorted(map(str, Path().iterdir())) == ["sweep.jsonl"]
 
 
@@ -121,7 +121,7 @@ def test_files_that_are_no_points_are_refused(sweep, capsys):
         (["--out", "folder.html"], "cannot write folder.html: Is a directory"),
         (["--out", "sweep.jsonl/x.html"], "a file stands where a folder should be"),
         (["--json", "sweep.jsonl"], "sweep.jsonl is what is read, and would be lost"),
-        (["--json", "report.csv"], "report.csv is written twice"),
+        (["--json", "report-numbers.csv"], "report-numbers.csv is written twice"),
         (["--fidelity", "beauty"], "there is no metric 'beauty'"),
         (["--diversity", "coverage"], "'coverage' was not measured: there are FD-scenes, "),
     ],

@@ -25,7 +25,7 @@ def rows(per_step):
     return lambda setting: float(round(per_step * setting.steps))
 
 
-@pytest.mark.parametrize(("per_step", "steps"), [(2, 20), (1, 40), (3, 13), (1.5, 27), (100, 1)])
+@pytest.mark.parametrize(("per_step", "steps"), [(2, 20), (1, 40), (3, 13), (1.5, 27), (40, 1)])
 def test_steps_are_those_that_cost_as_much_as_the_budget(per_step, steps):
     assert fitted(Setting("cfg(3)"), 40, rows(per_step)).steps == steps
 
@@ -132,6 +132,12 @@ def test_every_rule_is_apart_from_cfg_as_the_truth_is(tmp_path):
     assert told["apart"]["FD"]["verdict"] == "worse"
     assert found[2].found.facts["compared"] == "strong"
     assert found[2].text == "cfg(8)"
+
+
+def test_a_rule_of_which_a_step_costs_too_much_is_left_out():
+    found, out = entries([Candidate("two", ("cfg(3)",))], Setting(), 1, rows(2))
+    assert found == []
+    assert out == {"two": "a single step costs 2 evaluations, and 1 are allowed"}
 
 
 def test_what_tuning_does_not_tell_apart_is_said(files):

@@ -40,7 +40,7 @@ class Compare(Measuring):
     evaluations: float = 40.0  # of the network for one picture; the steps of each rule follow from what it costs
     minimize: str | None = None  # the metric by which strengths are chosen; by default FD
     maximize: str | None = None  # or one of which more is better, as "prompt accuracy"
-    tune_n: int = 200  # samples of each of the better strengths, and a quarter of them of every one
+    tune_n: int = 200  # samples of each of the better strengths, at least 80; and a quarter of them of every one
     tune_seed: int = 1_000_000  # of the first of these samples, whose prompts are others too
     out: Path = Path("compare.jsonl")  # the points
 

@@ -83,9 +83,9 @@ class Compared:
         tuned, count = self.protocol["tuned"], (len(self.done) - 1) * len(self.metrics)
         yield (
             f"Each rule has the best of the strengths tried, for {tuned['for']}, on {tuned['samples']} samples of "
-            "other seeds and prompts; where two are named, these did not tell which is better. Behind every number "
-            f"is half of its 95 % interval; of {count} verdicts at 95 % about {count / 20:.0f} would come out by "
-            "chance if all rules were alike."
+            "other seeds and prompts; where several are named, these did not tell which is better, and the numbers are "
+            "of the first (the others of cfg: cfg, as likely). Behind every number is half of its 95 % interval; of "
+            f"{count} verdicts at 95 % about {count / 20:.0f} would come out by chance if all rules were alike."
         )
         colours = {} if self.reference is None else self.reference.colours
         if "saturation" in colours:

@@ -26,16 +26,19 @@ PICTURES = ("frontier", "metrics")
 class Report(Command):
     """Make one HTML file, which loads nothing, of what was measured: plots, Pareto set, cost, pictures, protocol."""
 
-    files: Files = ()  # made by lodestar sweep or compare
+    files: Files = ()  # made by lodestar sweep, compare or tune
     out: Path = Path("report.html")
     fidelity: Metrics = ()  # upwards in the frontier, a plot each; by default FD and precision, or their like
     diversity: Metrics = ()  # across in the frontier; by default recall, coverage or diversity
     png: Path | None = None  # two pictures, NAME-frontier.png and NAME-metrics.png; by default called as the page is
-    csv: Path | None = None  # all numbers; by default called as the page is
+    csv: Path | None = None  # all numbers; by default NAME-numbers.csv, for compare has a NAME.csv of its own
     title: str | None = None  # of the page; by default the files' names
 
     def resolved(self) -> Report:
-        png, csv = self.png or self.out.with_suffix(".png"), self.csv or self.out.with_suffix(".csv")
+        png, csv = (
+            self.png or self.out.with_suffix(".png"),
+            self.csv or self.out.with_name(f"{self.out.stem}-numbers.csv"),
+        )
         title = self.title or f"Measured: {', '.join(dict.fromkeys(path.stem for path in self.files))}"
         asked = replace(self, png=png, csv=csv, title=title)
         asked._check()

@@ -105,13 +105,19 @@ def _fitted(one: Candidate, base: Setting, budget: float, rows: Rows) -> Iterato
 
 
 def fitted(setting: Setting, budget: float, rows: Rows) -> Setting:
-    """The setting with the steps whose evaluations of one picture are nearest to the budget."""
+    """The setting with the steps whose evaluations of one picture are nearest to the budget.
+
+    Raises UsageError where a single step costs more.
+    """
     tried: dict[int, float] = {}
     steps = max(1, round(budget / 2))
     while steps not in tried and len(tried) < ROUNDS:
         tried[steps] = rows(replace(setting, steps=steps))
         steps = max(1, round(budget * steps / max(tried[steps], 1)))
-    return replace(setting, steps=min(tried, key=lambda count: (abs(tried[count] - budget), count)))
+    best = min(tried, key=lambda count: (abs(tried[count] - budget), count))
+    if best == 1 and tried[best] > budget:
+        raise UsageError(f"a single step costs {tried[best]:g} evaluations, and {budget:g} are allowed")
+    return replace(setting, steps=best)
 
 
 def halving(bench: Measures, n: int, goal: Goal, points: Callable[[int], Points], tell: OnSetting) -> Choose:
