@@ -5,8 +5,8 @@
 A grid of 40 scales, each with n samples, names its best one. `tune` has a quarter of those samples, its confirmation
 on fresh seeds included, to come within 2 %, or one paired standard error, of it on samples that neither saw. Beside it:
 the best interval that tune finds, and where the model is told a text alone the schedule fitted by self-consistency
-(arXiv:2510.00815), once as it is fitted and once tuned as a whole by a factor. Hours of a core: every point
-is kept in runs/tuning, and the same command goes on.
+(arXiv:2510.00815), once as it is fitted and once tuned as a whole by a factor. Hours of a core: every
+point is kept in runs/tuning, and the same command goes on.
 """
 
 from __future__ import annotations

@@ -35,10 +35,8 @@ class Report(Command):
     title: str | None = None  # of the page; by default the files' names
 
     def resolved(self) -> Report:
-        png, csv = (
-            self.png or self.out.with_suffix(".png"),
-            self.csv or self.out.with_name(f"{self.out.stem}-numbers.csv"),
-        )
+        png = self.png or self.out.with_suffix(".png")
+        csv = self.csv or self.out.with_name(f"{self.out.stem}-numbers.csv")
         title = self.title or f"Measured: {', '.join(dict.fromkeys(path.stem for path in self.files))}"
         asked = replace(self, png=png, csv=csv, title=title)
         asked._check()
