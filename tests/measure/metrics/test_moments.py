@@ -68,6 +68,7 @@ def test_more_may_follow_after_a_look():
 def test_the_root_gives_the_covariance_back(n):
     found = Moments.of(cloud(n, 16, 1))
     assert found.root.shape == (16, min(16, n - 1))
+    assert torch.equal(found.root, found.root.tril())
     torch.testing.assert_close(found.root @ found.root.T, found.covariance, rtol=1e-10, atol=1e-12)
 
 

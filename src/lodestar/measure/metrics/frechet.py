@@ -21,7 +21,7 @@ from torch import Tensor
 
 from ...core import generator
 from ...errors import UsageError
-from .gram import gram
+from .gram import gram, lower_product
 from .moments import Moments
 from .rows import check_rows
 
@@ -40,7 +40,7 @@ def frechet(a: Moments, b: Moments) -> float:
         return 0.0  # in which roots would leave the rounding's
     apart = (a.mean - b.mean).square().sum()
     total = apart + a.variance + b.variance
-    product = a.root.T @ b.root
+    product = lower_product(a.root, b.root)
     overlap, doubt = _by_eigenvalues(product)
     if 2 * doubt > CLOSE * (total - 2 * overlap):  # nearly equal moments, or directions that hardly vary
         overlap = torch.linalg.svdvals(product).sum()

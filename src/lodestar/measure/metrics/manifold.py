@@ -90,12 +90,14 @@ class Nearest:
         if i == j:
             found.fill_diagonal_(torch.inf)
         else:
-            self._take(j, i, found.T)
-        self._take(i, j, found)
+            self._take(j, i, found, 1)
+        self._take(i, j, found, 0)
 
-    def _take(self, mine: slice, others: slice, found: Tensor) -> None:
-        changed = (found.amin(1) < self.square[mine, -1]).nonzero()[:, 0]  # the others keep what they have
-        square, index = found[changed].topk(min(self.kept, found.shape[1]), largest=False)
+    def _take(self, mine: slice, others: slice, found: Tensor, own: int) -> None:
+        """Of distances whose dimension `own` is mine, the other the others'."""
+        changed = (found.amin(1 - own) < self.square[mine, -1]).nonzero()[:, 0]  # the others keep what they have
+        found = found.index_select(own, changed).movedim(own, 0)
+        square, index = found.topk(min(self.kept, found.shape[1]), largest=False)
         rows = changed + mine.start
         square, index = (
             torch.cat([self.square[rows], square], 1),

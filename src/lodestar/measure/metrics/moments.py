@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 
 from ...errors import UsageError
-from .gram import gram
+from .gram import add_gram, mirrored
 from .rows import check_rows
 
-BLOCK = 5000  # rows: a product of many is faster, and all but one need no merging
+BLOCK = 1000  # rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,14 +57,16 @@ class Moments:
 
     @cached_property
     def root(self) -> Tensor:
-        """R [D, K] with R R^T = covariance: Cholesky's factor, or of fewer samples than columns one of their rank."""
+        """R [D, K] with R R^T = covariance, 0 above the diagonal: Cholesky's factor, or of fewer samples than columns
+        one of their rank.
+        """
         if self.n > self.dim:
             factor, failed = torch.linalg.cholesky_ex(self.scatter)
             if not int(failed):
                 return factor.div_(self._freedom**0.5)
         values, vectors = torch.linalg.eigh(self.covariance)
         kept = values > values[-1].clamp(min=0) * self.dim * torch.finfo(values.dtype).eps
-        return vectors[:, kept] * values[kept].sqrt()
+        return torch.linalg.qr((vectors[:, kept] * values[kept].sqrt()).T, mode="r").R.T
 
     def merge(self, other: Moments) -> Moments:
         """Those of both sets together. Raises UsageError where they are of two detectors."""
@@ -84,30 +86,39 @@ class Running:
 
     def __init__(self, dim: int, block: int = BLOCK) -> None:
         self.dim, self.block, self.n = dim, block, 0  # columns, and rows so far
-        self._done: Moments | None = None
-        self._waiting: Tensor | None = None  # float64 [block, D], filled again and again
+        self._mean, self._upper = _double(dim), _double(dim, dim)  # of whole blocks
+        self._waiting = _double(block, dim)  # the rows of the next, filled again and again
 
     def add(self, features: Tensor) -> None:
         """More rows [B, D]. Raises UsageError for nan, and for another D."""
         if check_rows(features, least=0).shape[1] != self.dim:
             raise UsageError(f"features must have {self.dim} columns as those before, got {features.shape[1]}")
-        if self._waiting is None:
-            self._waiting = features.new_empty(self.block, self.dim, dtype=torch.float64)
         rows = features.detach()
+        if not self.n:
+            self._move(rows.device)
         while len(rows):
             at = self.n % self.block
             part, rows = rows[: self.block - at], rows[self.block - at :]
             self._waiting[at : at + len(part)] = part
             self.n += len(part)
             if self.n % self.block == 0:
-                self._done = _joined(self._done, self._waiting)
+                _count(self._waiting, self.n - self.block, self._mean, self._upper)
 
     def moments(self) -> Moments:
         """Of all rows so far; more may follow. Raises UsageError where there are none."""
-        if self._waiting is None or not self.n:
+        if not self.n:
             raise UsageError("moments take at least 1 row of features, got none")
-        rest = self.n % self.block
-        return _joined(self._done, self._waiting[:rest].clone()) if rest or self._done is None else self._done
+        rest, mean, upper = self.n % self.block, self._mean.clone(), self._upper.clone()
+        if rest:
+            _count(self._waiting[:rest].clone(), self.n - rest, mean, upper)
+        return Moments(self.n, mean, mirrored(upper))
+
+    def _move(self, device: torch.device) -> None:
+        self._mean, self._upper, self._waiting = (t.to(device) for t in (self._mean, self._upper, self._waiting))
+
+
+def _double(*shape: int) -> Tensor:
+    return torch.zeros(shape, dtype=torch.float64)
 
 
 def moments(batches: Iterable[Tensor]) -> Moments:
@@ -119,8 +130,9 @@ def moments(batches: Iterable[Tensor]) -> Moments:
     return (running or Running(0)).moments()
 
 
-def _joined(done: Moments | None, rows: Tensor) -> Moments:
-    """With more rows, float64; these are overwritten."""
-    mean = rows.mean(0)
-    part = Moments(len(rows), mean, gram(rows.sub_(mean)))
-    return done.merge(part) if done else part
+def _count(rows: Tensor, n: int, mean: Tensor, upper: Tensor) -> None:
+    """Count rows [B, D] to the mean [D] of n others and the upper triangle [D, D] of their scatter, all in place."""
+    own, total = rows.mean(0), n + len(rows)
+    apart = own - mean
+    add_gram(upper, rows.sub_(own)).addr_(apart, apart, alpha=n * len(rows) / total)
+    mean.add_(apart, alpha=len(rows) / total)

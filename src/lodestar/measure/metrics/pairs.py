@@ -21,7 +21,7 @@ from torch import Tensor
 from ...errors import UsageError
 
 BLOCK = 512  # rows: a block of products, 1 MiB, stays in the cache for those who look at it
-CHUNK = 64  # pairs whose exact distances are computed together, in the cache too
+CHUNK = 32  # rows, or pairs of them, of which float64 is computed together: in the cache too
 PART = 256  # rows that are looked at again together
 SPARE = 2**16  # times: how far sums of squared lengths stay from what the precision can hold
 
@@ -43,13 +43,14 @@ class Rows:
         features, origin = features.detach(), origin.detach()
         near = torch.empty_like(features)
         square, along = (features.new_empty(len(features)) for _ in range(2))
-        for rows in blocks(len(features)):
+        for rows in blocks(len(features), CHUNK):
             apart = features[rows].to(torch.float64, copy=True).sub_(origin)
             near[rows], square[rows] = apart, apart.square().sum(1)
             along[rows] = apart @ origin + origin.square().sum() / 2
-        largest, kind = float(near.abs().max()), torch.finfo(features.dtype)
+        (low, high), kind = (float(v) for v in near.aminmax()), torch.finfo(features.dtype)
+        largest = max(-low, high)
         if largest and not sqrt(kind.tiny) / kind.eps < largest < sqrt(kind.max / SPARE / near.shape[1]):
-            size, name = "large" if largest > 1 else "small", str(features.dtype).split(".")[-1]
+            size, name = "small" if largest < 1 else "large", str(features.dtype).split(".")[-1]
             raise UsageError(f"features are too {size} for {name}: give all of them times a constant")
         return cls(features, near, square, along)
 
@@ -65,8 +66,9 @@ class Rows:
 def rows_of(a: Tensor, b: Tensor) -> tuple[Rows, Rows]:
     """Both sets about the mean of the first, in the higher of their precisions, but at least single."""
     dtype = torch.promote_types(torch.promote_types(a.dtype, b.dtype), torch.float32)
-    origin = a.double().mean(0) if a.dtype == torch.float64 else a.mean(0, dtype=torch.float64)
-    return Rows.about(a.to(dtype), origin), Rows.about(b.to(dtype), origin)
+    a, b = a.to(dtype), b.to(dtype)
+    origin = a.mean(0).double()  # rounded, but the same for both
+    return Rows.about(a, origin), Rows.about(b, origin)
 
 
 def visit(a: Rows, b: Rows, *visitors: Visitor) -> None:
@@ -80,8 +82,8 @@ def visit(a: Rows, b: Rows, *visitors: Visitor) -> None:
 
 def _visit(a: Rows, b: Rows, visitors: Sequence[Visitor]) -> None:
     memory = a.near.new_empty(BLOCK * BLOCK)  # the same for all: what is new is mapped page by page
-    for i in blocks(len(a.near)):
-        for j in blocks(len(b.near)):
+    for i in blocks(len(a.near), BLOCK):
+        for j in blocks(len(b.near), BLOCK):
             if a is b and j.start < i.start:
                 continue
             x, y = a.near[i], b.near[j]
@@ -90,8 +92,8 @@ def _visit(a: Rows, b: Rows, visitors: Sequence[Visitor]) -> None:
                 visitor(i, j, products)
 
 
-def blocks(n: int) -> Iterator[slice]:
-    yield from (slice(at, min(at + BLOCK, n)) for at in range(0, n, BLOCK))
+def blocks(n: int, size: int) -> Iterator[slice]:
+    yield from (slice(at, min(at + size, n)) for at in range(0, n, size))
 
 
 def distances(a: Rows, b: Rows, i: slice, j: slice, products: Tensor) -> Tensor:
@@ -101,14 +103,13 @@ def distances(a: Rows, b: Rows, i: slice, j: slice, products: Tensor) -> Tensor:
 
 def squared(x: Tensor, y: Tensor) -> Tensor:
     """Exact squared distances of rows that lie side by side, [..., D] to float64 [...]."""
-    return (x.double() - y.double()).square().sum(-1)
+    return x.to(torch.float64, copy=True).sub_(y).square_().sum(-1)
 
 
 def exact(a: Rows, i: Tensor, b: Rows, j: Tensor) -> Tensor:
     """Exact squared distances float64 [P] of row i to row j of pairs int64 [P]."""
     out = torch.empty(len(i), dtype=torch.float64, device=a.given.device)
-    for at in range(0, len(i), CHUNK):  # written in place: a list of small pieces would scatter the memory
-        part = slice(at, at + CHUNK)
+    for part in blocks(len(i), CHUNK):  # written in place: a list of small pieces would scatter the memory
         out[part] = squared(a.given[i[part]], b.given[j[part]])
     return out
 
