@@ -18,6 +18,7 @@ from .features import Detector, Seen, look
 from .metrics import Moments, Running, clipped, saturation
 
 Judge = Callable[[Seen], Mapping[str, Tensor]]  # numbers of each picture [B], by their names
+BLOCK = 1000  # rows that wait to be counted in a split's moments: there are several splits
 KEEP = 10_000  # rows: what distances between all pairs are computed of
 
 
@@ -75,7 +76,7 @@ class Gathering:
     _prompt: list[Tensor] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._moments = [Running(self.detector.dim) for _ in range(self.splits)]
+        self._moments = [Running(self.detector.dim, BLOCK) for _ in range(self.splits)]
 
     def add(self, images: Tensor, prompt: Tensor | None = None, judge: Judge | None = None) -> None:
         """More pictures uint8 [B, C, H, W], the numbers of their prompts [B], and who says other numbers of each [B].
