@@ -53,7 +53,7 @@ class Size:
     n: int = 300  # samples of a setting
     grid: int = 40  # scales from 1 to 15, even in the logarithm: 7 % apart
     trials: int = 8  # of a strength alone; all of them whole, and two to confirm, are a quarter of the grid
-    several: int = 30  # of an interval
+    several: int = 16  # of an interval
     candidates: int = 1  # and the default are confirmed
     judged: int = 1500  # samples of whoever is compared
     real: int = 10_000
