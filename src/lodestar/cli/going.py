@@ -30,10 +30,12 @@ class Going:
     def begin(self, what: str, work: float) -> Callable[[int, int], None]:
         """A point of so much work; who is to hear of its samples."""
         self.begun += 1
+        self.points = max(self.points, self.begun)  # those foreseen, or more
         left = "" if not self.done else f", about {lasts(self.left())} left"
         say(self.name, f"{self.begun} of {self.points}: {what}{left}")
-        self.bar.update(self.task, description=what)
         before, self.done = self.done, self.done + work
+        self.total = max(self.total, self.done)
+        self.bar.update(self.task, description=what, total=self.total)
         return lambda drawn, total: self.bar.update(self.task, completed=before + work * drawn / total)
 
     def left(self) -> float:

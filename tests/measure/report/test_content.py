@@ -57,6 +57,12 @@ def test_no_guidance_begins_every_interval_of_its_rule(made):
     assert len(found.rows) == 5
 
 
+def test_what_was_compared_under_a_name_is_called_by_it(made):
+    none, plain = (evaluation("cfg", scale) for scale in (1.0, 2.0))
+    none = replace(none, facts={**none.facts, "compared": "none"})
+    assert made(none, plain).lines == ["none", "cfg"]
+
+
 def test_points_that_differ_in_more_than_their_scale_are_one_line_that_nothing_joins(made):
     def tried(scale, hi):
         facts = {"rule": "interval", "scale": scale, "interval": [0.1, hi], "scattered": True}

@@ -168,7 +168,8 @@ def number(value: object) -> float | None:
 
 def _row(points: Points, evaluation: Evaluation, apart: Sequence[str], several: bool) -> Row:
     facts = evaluation.facts
-    rule, interval = str(facts.get("rule") or evaluation.setting.guidance or "default"), _interval(facts)
+    rule = str(facts.get("compared") or facts.get("rule") or evaluation.setting.guidance or "default")
+    interval = _interval(facts)
     told = [f"{name} {value}" for name, value in _settled(evaluation).items() if name in apart and value is not None]
     told += [points.path.stem] if several else []
     acts = interval and "lo=" not in rule and not facts.get("scattered")
