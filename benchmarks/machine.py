@@ -30,6 +30,11 @@ def machine(device: str = "cpu") -> dict[str, object]:
     }
 
 
+def steady(device: str = "cpu") -> dict[str, object]:
+    """The same for results that no other program can change: without how busy it was."""
+    return {name: value for name, value in machine(device).items() if name != "load"}
+
+
 def load() -> float | None:
     """Programs that wanted to run in the last minute; None where the system does not say."""
     return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None

@@ -23,7 +23,7 @@ from lodestar.process import Cosine, levels
 from lodestar.samplers import sampler
 
 from .interleave import LEAST, Series, ratio, series
-from .machine import machine
+from .machine import steady
 from .options import Options
 from .report import Finding, Report
 
@@ -126,9 +126,8 @@ def measure(options: Options) -> Report:
         for what, side in zip(list(sides)[3:], others, strict=True):
             beside.setdefault(what, {})[task.name] = ratio(fewer if "steps" in what else cfg, side)
     settings = {"samples": size.n, "centres": CENTRES, "std": STDS, "classes": CLASSES, "drawn": "class 0"}
-    steady = {k: v for k, v in machine().items() if k != "load"}  # nothing here is a time
     curves = {f"Times nearer {what}": [each] for what, each in beside.items()}
-    return Report("tilting", TITLE, settings, found, findings, NOTES, curves, steady)
+    return Report("tilting", TITLE, settings, found, findings, NOTES, curves, steady())
 
 
 def compared(task: Task, size: Size) -> dict[str, Series]:

@@ -3,8 +3,8 @@
     python -m benchmarks tuning
 
 A grid of 40 scales, each with n samples, names its best one. `tune` has a quarter of those samples, its confirmation
-on fresh seeds included, to come within 2 %, or one paired standard error, of it on samples that neither saw. Beside it:
-the best interval that tune finds, and where the model is told a text alone the schedule fitted by self-consistency
+on fresh seeds included, to come within 2 %, or one paired standard error, of it on samples that neither saw. Beside it,
+where the model is told a text alone: the best interval that tune finds, and the schedule fitted by self-consistency
 (arXiv:2510.00815), once as it is fitted and once tuned as a whole by a factor. Hours of a core: every
 point is kept in runs/tuning, and the same command goes on.
 """
@@ -37,6 +37,7 @@ from lodestar.measure.tune import Search, Space, confirmed
 from lodestar.model import Model, load
 
 from .interleave import Series
+from .machine import steady
 from .options import Options
 from .report import Finding, Report
 
@@ -61,6 +62,7 @@ class Size:
     steps: int | None = None
 
 
+EDITS = Size(n=150, judged=750)  # of a model that edits, which has three network rows a step
 QUICK = Size(20, 4, 3, 4, 1, 20, 60, 8, 1)
 
 
@@ -75,9 +77,13 @@ class Task:
     source: Source
 
     @property
+    def edits(self) -> bool:
+        return isinstance(self.model.schema, JointSchema)
+
+    @property
     def rule(self) -> str:
         """With one open strength: of edit the other one stays as it is by default."""
-        return "edit(image=1.5)" if isinstance(self.model.schema, JointSchema) else "cfg"
+        return "edit(image=1.5)" if self.edits else "cfg"
 
     @property
     def space(self) -> Space:
@@ -121,9 +127,7 @@ class Task:
         return kept.setting, sum(e.samples for e in points) + self.size.n * (len(found.found) + 1)
 
     def fitted(self) -> Iterator[tuple[str, Setting]]:
-        """The schedule by self-consistency, and what tune makes of a scale for it, for models of one prompt."""
-        if isinstance(self.model.schema, JointSchema):
-            return
+        """The schedule by self-consistency, and what tune makes of a scale for it."""
         found = fitted(self.model, self.source, self.size.fitted)
         yield "fitted schedule", replace(self.space.base, guidance=str(found))
         if any(found.weights):
@@ -140,11 +144,12 @@ def prompts(model: Model, source: Source, n: int, seed: int) -> Asked:
     return asked(model.schema, source, n, seed=seed, prompts=given)
 
 
-def task(name: str, options: Options, size: Size, folder: Path) -> Task:
+def task(name: str, options: Options, folder: Path) -> Task:
     model = load(name, options.device, options.precision)
     seen = detector(options.detector, options.device)
-    side = model.shape[-1]
-    source = EditsSource(side) if isinstance(model.schema, JointSchema) else ScenesSource(side)
+    side, edits = model.shape[-1], isinstance(model.schema, JointSchema)
+    source = EditsSource(side) if edits else ScenesSource(side)
+    size = QUICK if options.quick else EDITS if edits else Size()
     real = reference(source, seen, data=str(source.describe()["source"]), n=size.real)
     return Task(model, Bench(model, seen, real, prompts(model, source, size.n, 0)), size, folder, source)
 
@@ -154,27 +159,29 @@ def compared(task: Task) -> Iterator[tuple[str, Setting, int]]:
     grid, samples = task.grid()
     yield "grid", min(grid, key=lambda e: e[METRIC].value).setting, samples
     yield TUNE, *task.tuned(TUNE, task.size.trials, task.rule)
-    yield INTERVAL, *task.tuned(INTERVAL, task.size.several, f"interval({task.rule})")
-    for what, setting in task.fitted():
-        yield what, setting, 0
+    if not task.edits:
+        yield INTERVAL, *task.tuned(INTERVAL, task.size.several, f"interval({task.rule})")
+        for what, setting in task.fitted():
+            yield what, setting, 0
     yield "the model's default", replace(task.space.base, guidance=task.model.defaults.guidance), 0
 
 
 def measure(options: Options) -> Report:
-    size, found, findings, told = QUICK if options.quick else Size(), list[Series](), list[Finding](), list[str]()
+    found, findings, told, sizes = list[Series](), list[Finding](), list[str](), dict[str, object]()
     seen = detector(options.detector, options.device)
     for name in options.models:
         with TemporaryDirectory() as passing:
-            work = task(name, options, size, Path(passing) if options.quick else KEPT)
+            work = task(name, options, Path(passing) if options.quick else KEPT)
             ways = list(compared(work))
-            judge = work.drawn(size.judged, JUDGES)
+            judge = work.drawn(work.size.judged, JUDGES)
             points = work.points("judged", judge)
             numbers = {what: points.get(s, partial(judge, s))[METRIC] for what, s, _ in ways}
         found += [Series(f"{name}: {what}", called(METRIC, seen), numbers[what].splits) for what, _, _ in ways]
         findings += list(_findings(name, numbers, {what: samples for what, _, samples in ways}))
         told += [_told(name, what, setting, numbers[what], numbers["grid"]) for what, setting, _ in ways]
-    settings = {"detector": options.detector, "precision": options.precision, **vars(size), "metric": METRIC}
-    return Report("tuning", TITLE, settings, found, findings, (*told, *NOTES))
+        sizes |= {f"{name}: {k}": v for k, v in vars(work.size).items() if v is not None}
+    settings = {"detector": options.detector, "precision": options.precision, "metric": METRIC, **sizes}
+    return Report("tuning", TITLE, settings, found, findings, (*told, *NOTES), machine=steady(options.device))
 
 
 def _findings(name: str, numbers: dict[str, Number], samples: dict[str, int]) -> Iterator[Finding]:

@@ -7,8 +7,8 @@ from benchmarks.options import Options
 from benchmarks.tuning import Size
 
 
-def test_tune_cannot_take_more_than_a_quarter_of_the_grid():
-    size = Size()
+@pytest.mark.parametrize("size", [Size(), tuning.EDITS], ids=["Size", "EDITS"])
+def test_tune_cannot_take_more_than_a_quarter_of_the_grid(size):
     assert (size.trials + size.candidates + 1) * size.n <= tuning.SHARE * size.grid * size.n
 
 
@@ -31,3 +31,4 @@ def test_it_runs(tmp_path):
     classifier(name="tiny").save(tmp_path / "detector")
     found = tuning.measure(Options(quick=True, models=("scenes-32",), detector=str(tmp_path / "detector")))
     assert [s.name for s in found.series][:2] == ["scenes-32: grid", "scenes-32: tune"]
+    assert "load" not in found.machine  # which changes nothing here
