@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from math import log
 
 import pytest
 from valley import Valley, scale
@@ -157,6 +158,15 @@ def test_another_protocol_is_refused(tmp_path):
     search(tmp_path, Valley()).run(3)
     with pytest.raises(UsageError, match="was measured otherwise: seed 0 and now 1"):
         search(tmp_path, Valley(), protocol={"seed": 1})
+
+
+@pytest.mark.parametrize("best", [0.9, 4.0])
+def test_what_trials_are_left_look_around_the_next_best(tmp_path, best):
+    found = search(tmp_path, Valley(best))
+    trials = found.run(12)
+    assert len(trials) == 12
+    late = [abs(log(scale(e.setting) / max(best, 1))) for e in trials[6:]]
+    assert max(late) < 1, "and not anywhere"
 
 
 def test_a_search_ends_where_there_is_nothing_left(tmp_path):

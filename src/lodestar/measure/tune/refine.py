@@ -35,18 +35,24 @@ class Tried:
 
 
 def refined(tried: Sequence[Tried], low: float, high: float) -> float | None:
-    """The next strength to measure in [low, high]; None where all around the best one is known."""
+    """The next strength to measure in [low, high]: around the best one, or the next best where all there is known."""
     line = sorted(tried, key=lambda t: t.at)
-    best = min(range(len(line)), key=lambda i: line[i].rank)
+    ranked = sorted(range(len(line)), key=lambda i: line[i].rank)
     if len(line) < 3:
-        return _beside(line, best, low, high)
+        return _beside(line, ranked[0], low, high)
     x = torch.tensor([log(t.at) for t in line], dtype=torch.float64)
-    left, right = (log(low) if best == 0 else x[best - 1]), (log(high) if best == len(line) - 1 else x[best + 1])
-    points = torch.linspace(float(left), float(right), POINTS, dtype=torch.float64)
-    free = (points[:, None] - x).abs().amin(1) >= NEAR
-    if not bool(free.any()):
-        return None
-    return exp(float(_lowest(points[free], x, line, best)))
+    for best in ranked:
+        points = _around(best, x, log(low), log(high))
+        if len(points):
+            return exp(float(_lowest(points, x, line, best)))
+    return None
+
+
+def _around(best: int, x: Tensor, low: float, high: float) -> Tensor:
+    """Points between its neighbours, or the ends, that are not yet known."""
+    ends = torch.cat([x.new_tensor([low]), x, x.new_tensor([high])])
+    points = torch.linspace(float(ends[best]), float(ends[best + 2]), POINTS, dtype=x.dtype)
+    return points[(points[:, None] - x).abs().amin(1) >= NEAR]
 
 
 def _beside(line: Sequence[Tried], best: int, low: float, high: float) -> float | None:
