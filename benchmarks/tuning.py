@@ -102,7 +102,7 @@ class Task:
         weights, own = digest(self.model.network.state_dict()), bench.asked
         told = {"model": weights, "precision": self.model.precision, "samples": len(own), "prompts": own.digest}
         told |= {"rule": self.rule, "base": asdict(self.space.base), "first_seed": own.seed}
-        path = self.folder / f"{self.model.name}, {self.model.precision}" / f"{what}.jsonl"
+        path = self.folder / f"{self.model.name}, {self.model.precision}, {self.size.n} samples" / f"{what}.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
         return Points.open(path, protocol(bench.detector, bench.reference, told))
 
