@@ -129,6 +129,13 @@ def test_a_reference_of_other_pictures_is_refused(evaluate, tmp_path: Path, caps
     assert "another detector than 'tiny' of 16 columns" in " ".join(capsys.readouterr().err.split())
 
 
+def test_a_reference_of_a_lower_resolution_is_refused(evaluate, tmp_path: Path, capsys) -> None:
+    small, large = drawn(tmp_path / "small", 30), drawn(tmp_path / "large", side=32)
+    assert evaluate(large, "--reference", small) == 2
+    assert "smaller than the 32x32 pixels of what they are compared with" in " ".join(capsys.readouterr().err.split())
+    assert not list((tmp_path / "cache").glob("*.safetensors"))
+
+
 @pytest.mark.parametrize(
     ("args", "why"),
     [

@@ -44,6 +44,13 @@ def test_intervals_stay_where_a_metric_can_be() -> None:
     assert found["recall"].high == 1
 
 
+def test_a_share_that_is_the_same_in_all_splits_is_not_sure_for_that() -> None:
+    found = numbers(seen(255 - pictures(40, 3, brightness=0.0) // 8), REAL)["precision"]
+    assert set(found.splits) == {0.0} == {found.value}
+    assert found.low == 0
+    assert 0.08 < found.high < 0.1  # Wilson's of 0 of 40
+
+
 def test_the_same_distribution_is_near_and_another_far() -> None:
     near, far = numbers(seen(pictures(200, 7)), REAL), numbers(seen(pictures(200, 7, brightness=0.5)), REAL)
     for metric in ("FD", "KD", "MIND", "recall", "coverage"):

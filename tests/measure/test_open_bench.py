@@ -11,11 +11,12 @@ from lodestar.conditions import LabelSchema
 from lodestar.errors import UsageError
 from lodestar.measure.opening import open_bench
 from lodestar.measure.points import Points
-from lodestar.measure.setting import Setting
+from lodestar.measure.setting import Evaluation, Setting
 from tiny import TEXT, tiny
 
 COLOURS = LabelSchema(("red", "green", "blue"))
 SEES = Colours(size=(3, 16, 16))
+POINT = Evaluation(Setting("cfg(2)"), {}, 20, 40.0)
 
 
 @pytest.fixture(name="opened")
@@ -53,7 +54,7 @@ def test_what_is_not_known_is_asked_for(opened) -> None:
 )
 def test_points_measured_otherwise_are_not_gone_on_with(opened, tmp_path: Path, other: dict[str, object]) -> None:
     plain = {"prompts": ["a", "b"]}
-    Points.open(tmp_path / "points.jsonl", opened(**plain)[1])
+    Points.open(tmp_path / "points.jsonl", opened(**plain)[1]).add(POINT)
     Points.open(tmp_path / "points.jsonl", opened(**plain)[1])
     with pytest.raises(UsageError, match="was measured otherwise"):
         Points.open(tmp_path / "points.jsonl", opened(**{**plain, **other})[1])
@@ -87,7 +88,7 @@ def _picture(folder: Path, number: int, seed: int = 0) -> None:
 
 
 def test_another_batch_goes_on(opened, tmp_path: Path) -> None:
-    Points.open(tmp_path / "points.jsonl", opened()[1])
+    Points.open(tmp_path / "points.jsonl", opened()[1]).add(POINT)
     with pytest.warns(UserWarning, match="was begun otherwise: batch 64"):
         Points.open(tmp_path / "points.jsonl", opened(batch=8)[1])
 

@@ -54,6 +54,12 @@ def test_reading_alone_changes_nothing(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
+def test_a_file_without_any_point_is_begun_anew(tmp_path: Path) -> None:
+    Points.open(tmp_path / "p.jsonl", {"samples": 20})
+    found = Points.open(tmp_path / "p.jsonl", {"samples": 40})
+    assert found.protocol == {"samples": 40} == Points.read(tmp_path / "p.jsonl").protocol
+
+
 def test_another_protocol_is_refused_and_another_version_told(tmp_path: Path) -> None:
     path = filled(tmp_path / "points.jsonl").path
     with pytest.raises(UsageError, match="measured otherwise: samples 100 and now 50; write into another file"):

@@ -53,7 +53,7 @@ class Compare(Measuring):
         tuning = self.bench(begun.bench.model, dict(begun.bench.others), self.tune_n, self.tune_seed)  # type: ignore[arg-type]
         told = {**begun.protocol, "evaluations": self.evaluations, "tuned": self._tuned(goal)}
         points, files = Points.open(self.out, told), self._files(tuning)
-        self._caution(begun)
+        begun.caution()
         found, left_out = self._entries(begun)
         with going("compare", *self._work(found, [points, *files.values()])) as tell:
             choose = halving(tuning.bench, self.tune_n, goal, files.__getitem__, self._tells(tell))
@@ -99,12 +99,6 @@ class Compare(Measuring):
 
     def _tuned(self, goal: Goal) -> dict[str, object]:
         return {"samples": self.tune_n, "first_seed": self.tune_seed, "for": str(goal)}
-
-    def _caution(self, begun: Begun) -> None:
-        from ..measure.protocol import cautions
-
-        for caution in cautions(len(begun.bench.asked), begun.bench.detector, begun.bench.reference):
-            show.say("warning", caution)
 
     def _entries(self, begun: Begun) -> tuple[list[Entry], dict[str, str]]:
         """The rules that run, and why others do not. Raises UsageError where one was asked for by name."""

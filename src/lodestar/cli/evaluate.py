@@ -62,7 +62,6 @@ class Evaluate(Measuring):
         return path.is_dir() and not (path / CONFIG).is_file() and not (SHIPPED / self.model / CONFIG).is_file()
 
     def _samples(self) -> tuple[Evaluation, dict[str, Any], Detector]:
-        from ..measure.protocol import cautions
         from ..measure.setting import Setting
         from ..request import Defaults
 
@@ -70,8 +69,7 @@ class Evaluate(Measuring):
         begun = self.begun()
         bench = begun.bench
         chosen = _filled(bench.model.defaults, self)  # type: ignore[attr-defined]
-        for caution in cautions(len(bench.asked), bench.detector, bench.reference):
-            show.say("warning", caution)
+        begun.caution()
         with show.progress() as bar:
             task = bar.add_task("sampling", total=len(bench.asked))
             found = bench(Setting(**chosen), on_samples=lambda done, total: bar.update(task, completed=done))

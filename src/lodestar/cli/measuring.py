@@ -28,6 +28,17 @@ class Begun:
     bench: Bench
     protocol: dict[str, Any]  # JSON values, the same for every setting
 
+    def caution(self) -> None:
+        """Warn of what would mislead in its numbers."""
+        from ..conditions import LabelSchema
+        from ..measure.protocol import cautions, counted
+
+        bench, schema = self.bench, self.bench.model.schema  # type: ignore[attr-defined]
+        classes = len(schema.classes) if isinstance(schema, LabelSchema) else 0
+        labels = counted(bench.asked.prompts) if classes else None
+        for caution in cautions(len(bench.asked), bench.detector, bench.reference, labels, classes):
+            show.say("warning", caution)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Measuring(Command):

@@ -51,7 +51,6 @@ class Sweep(Measuring):
 
     def run(self) -> dict[str, object]:
         from ..measure.points import Points
-        from ..measure.protocol import cautions
         from ..measure.sweep import First
 
         self._check_out()
@@ -59,8 +58,7 @@ class Sweep(Measuring):
         begun = self.begun()
         first, plan = First() if self.strips else None, self._plan(begun.bench.model.defaults)  # type: ignore[attr-defined]
         points, bench = Points.open(self.out, begun.protocol), replace(begun.bench, on_images=first)
-        for caution in cautions(len(bench.asked), bench.detector, bench.reference):
-            show.say("warning", caution)
+        begun.caution()
         found = _swept(bench, plan, points, first)
         _table(found, bench.detector)
         told = {} if self.against is None else self._against(found, bench.detector)

@@ -61,6 +61,7 @@ class Tune(Measuring):
         self.check()
         show.check_folder(self.out)
         begun = self.begun()
+        begun.caution()
         model: Any = begun.bench.model
         self.check_folder(model)
         space = self.space(begun)

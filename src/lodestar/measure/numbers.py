@@ -4,9 +4,10 @@ value       of all pictures
 splits      of each split alone, with seeds of its own: what two settings are compared by, in pairs. FD and coverage of
             few samples are other things than of many, so of a split they are what it adds to all (Tukey's jackknife):
             k times the value of all k splits, less k - 1 times that without it
-low, high   of a share Wilson's interval, of a mean Student's, both of as many independent samples as there are where a
-            prompt has several; else value +- t s / sqrt(splits), s the spread of the splits. KD and MIND of nearly
-            equal sets spread more at n / splits samples than they should, so that their intervals are too wide there
+low, high   of a share of right pictures Wilson's interval, of a mean Student's, both of as many independent samples as
+            there are where a prompt has several; else value +- t s / sqrt(splits), s the spread of the splits; of a
+            share that is the same in all splits Wilson's too. KD and MIND of nearly equal sets spread more at
+            n / splits samples than they should, so that their intervals are too wide there
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ METRICS: Mapping[str, About] = {
     "copying": About(NEITHER, True, most=1.0),
 }
 SHARES = ("class accuracy", "prompt accuracy")  # of pictures that are right
+OF_BALLS = ("precision", "recall", "coverage", "copying")  # of pictures that lie near others
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,7 @@ def numbers(seen: Gathered, reference: Reference | None) -> dict[str, Number]:
         _check_size(seen, reference)
     found = dict(_distance(seen, reference)) | dict(_of_features(seen, reference))
     found |= {name: _of_each(name, values, seen) for name, values in seen.each.items()}
+    found |= {name: _unvaried(found[name], len(seen.features)) for name in OF_BALLS if name in found}
     return {name: _within(found[name], METRICS[name]) for name in METRICS if name in found}
 
 
@@ -219,6 +222,14 @@ def _by_prompt(values: Tensor, together: int) -> Tensor:
 def _within(number: Number, told: About) -> Number:
     """With an interval that does not go where the metric cannot."""
     return replace(number, low=max(number.low, told.least), high=min(number.high, told.most))
+
+
+def _unvaried(number: Number, n: int) -> Number:
+    """A share that is the same in all splits is not sure for that: with Wilson's interval of n samples."""
+    if number.low != number.high:  # or not known
+        return number
+    low, high = wilson(number.value * n, n)
+    return replace(number, low=low, high=high)
 
 
 def left_out(value: float, without: Sequence[float]) -> Number:

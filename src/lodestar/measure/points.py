@@ -37,13 +37,13 @@ class Points:
     def open(cls, path: Path | str, protocol: Mapping[str, Any]) -> Points:
         """The file at a path, new or to go on with. Raises UsageError where it was measured in another way.
 
-        Of other versions of programs, and other batches, it warns.
+        Of other versions of programs, and other batches, it warns. A file without any point is begun anew.
         """
         path, told = Path(path), json.loads(json.dumps(protocol))
-        if not path.exists() or not path.stat().st_size:
+        found = cls.read(path, mend=True) if path.exists() and path.stat().st_size else None
+        if not found:
             write_file(path, _line({"lodestar": "points", "format": FORMAT, "protocol": told}))
             return cls(path, told)
-        found = cls.read(path, mend=True)
         _same(path, found.protocol, told)
         return found
 

@@ -29,9 +29,13 @@ def protocol(detector: Detector, reference: Reference | None, pictures: Mapping[
 
 
 def cautions(
-    n: int, detector: Detector, reference: Reference | None, labels: Mapping[object, int] | None = None
+    n: int,
+    detector: Detector,
+    reference: Reference | None,
+    labels: Mapping[object, int] | None = None,
+    classes: int = 0,
 ) -> Iterator[str]:
-    """What would mislead in these numbers, a line each; `labels` are how many samples each class has."""
+    """What would mislead in these numbers, a line each; `labels` are how many samples each class of `classes` has."""
     if n < detector.dim:
         what = f"{n} samples are fewer than the {detector.dim} features of '{detector.name}'"
         yield f"{what}: a Frechet distance of so few is mostly bias; compare at equal n only, or read KD and MIND"
@@ -41,8 +45,9 @@ def cautions(
         yield f"FID is compared at {OF_FID:,} samples, and these are {n:,}: give n beside it"
     if reference is not None and reference.moments.n < max(n, FEW * detector.dim):
         yield f"the reference has {reference.moments.n:,} pictures, which is few: its own bias is in every distance"
-    if labels and max(labels.values()) > 1.5 * min(labels.values()):
-        yield "classes come in unequal numbers: a distance to balanced real pictures counts that as an error"
+    if labels and (max(labels.values()) > 1.5 * min(labels.values()) or len(labels) < classes):
+        none = f", and {classes - len(labels)} of {classes} not at all" if len(labels) < classes else ""
+        yield f"classes come in unequal numbers{none}: a distance to balanced real pictures counts that as an error"
 
 
 def counted(labels: Iterable[object]) -> dict[object, int]:

@@ -166,12 +166,23 @@ def _look(
         raise UsageError(f"a reference takes at least 2 pictures, got {n}")
     gathering = Gathering(detector, n, splits=1, keep=KEEP)
     for batch in _first(source.batches(_TOGETHER, 0), n):
+        _check_enlarged(source, batch)
         gathering.add(batch.images)
         if on_pictures is not None:
             on_pictures(gathering.seen, n)
     seen, held = gathering.done(), source.held_out(HELD)
     colours = {name: float(values.mean()) for name, values in seen.each.items()}
     return Reference(facts, seen.moments, seen.features, _features(detector, held), colours, seen.size)
+
+
+def _check_enlarged(source: Source, batch: Batch) -> None:
+    """Raise UsageError where pictures read so far were smaller than they are now."""
+    changed = source.describe().get("changed")
+    small = changed.get("enlarged", 0) if isinstance(changed, dict) else 0
+    if small:
+        size = "x".join(map(str, batch.images.shape[2:]))
+        what = f"{small:,} of the real pictures are smaller than the {size} pixels of what they are compared with"
+        raise UsageError(f"{what}, and blurred if enlarged: give a reference of at least that resolution")
 
 
 def _first(batches: Iterator[Batch], n: int) -> Iterator[Batch]:

@@ -77,6 +77,8 @@ def test_everything_is_on_it(tmp_path):
         "FD-scenes against recall-scenes",
         "test prompts of scenes",
         "fedcba9876543210",
+        "<th>sampler</th><td>ddim</td>",
+        "<th>steps</th><td>32</td>",
     ):
         assert words in text
     assert 'href="https://arxiv.org/abs/2305.08891"' in text  # of rescale

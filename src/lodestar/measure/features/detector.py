@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
+from importlib.util import find_spec
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -20,7 +21,6 @@ from torch import Tensor
 from ...errors import UsageError
 
 FID = "inception"  # the detector whose Frechet distance is FID
-EXTRA = 'pip install "lodestar-diffusion[measure]"'  # where a package is missing
 OWN = {"FD": "FID", "KD": "KID", "IS": "IS"}  # what its numbers are called
 
 
@@ -143,3 +143,12 @@ def _mend(images: Tensor) -> str:
     if not images.numel() or float(images.min()) < 0:
         return "of floats from -1 to 1, lodestar.pictures.to_uint8 makes them"
     return "(255 * images).round().to(torch.uint8), if they are from 0 to 1"
+
+
+def unusable(what: str, package: str, error: Exception) -> UsageError:
+    """That an optional package cannot be imported: it is missing, or what it stands on does not fit."""
+    if find_spec(package.replace("-", "_")) is None:
+        return UsageError(f'{what} needs {package}: pip install "lodestar-diffusion[measure]"')
+    why = " ".join(str(error).split())
+    mend = f"mostly a torchvision that does not fit torch {torch.__version__}: install one that does"
+    return UsageError(f"{what} needs {package}, which is there and cannot be imported ({why}); {mend}")

@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ...errors import UsageError
-from .detector import EXTRA, FID, digest
+from .detector import FID, digest, unusable
 
 OFFICIAL = "6726825d"  # the first digits of the SHA-256 of the file that everybody uses: they stand in its name
 LAYERS = ("2048", "logits_unbiased")  # the logits without the last bias, which the Inception score is of
@@ -55,7 +55,7 @@ def _network(file: Path | None) -> nn.Module:
     try:
         from torch_fidelity import FeatureExtractorInceptionV3
     except (ImportError, RuntimeError) as error:  # the latter of a torchvision that does not fit torch
-        raise UsageError(f"Inception needs torch-fidelity ({error}): {EXTRA}") from None
+        raise unusable("Inception", "torch-fidelity", error) from None
     options: dict[str, Any] = {"name": "inception-v3-compat", "features_list": list(LAYERS)}
     if file is None:
         return FeatureExtractorInceptionV3(**options, verbose=False)

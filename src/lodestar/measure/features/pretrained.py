@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from ...errors import UsageError
-from .detector import EXTRA
+from .detector import unusable
 
 
 def pretrained(kind: str, source: Path | str, hub: bool, device: torch.device | str) -> Any:
@@ -18,7 +18,7 @@ def pretrained(kind: str, source: Path | str, hub: bool, device: torch.device | 
 
         made = getattr(transformers, kind)
     except (ImportError, AttributeError, RuntimeError) as error:  # the last of a torchvision that does not fit torch
-        raise UsageError(f"{kind} needs transformers ({error}): {EXTRA}") from None
+        raise unusable(kind, "transformers", error) from None
     if not hub and not (Path(source) / "config.json").is_file():
         raise UsageError(
             f"there is no folder '{source}' with config.json, as save_pretrained of transformers writes it"

@@ -19,7 +19,7 @@ MARKERS = ("o", "s", "D", "^", "v", "X")  # as panels.SIGNS
 COLUMNS = 3  # of panels
 SIZE = (4.6, 3.5)  # inches of a panel
 DPI = 130
-LISTED = 20  # lines in the legend at most
+LISTED = 40  # lines in the legend at most: more than there are rules
 LETTERS = 60  # of a line's name
 INK, FAINT = "#1c1e21", "#d5d8dc"
 

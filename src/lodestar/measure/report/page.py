@@ -10,10 +10,11 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from ...citing import Citation, citations
-from .content import Column, Content, Row
+from .content import APART, Column, Content, Row
 from .panels import DARK, LIGHT, Panel, arrow, colour, costs, frontiers, measures, sign
 from .pareto import pareto
 from .plots import at, plot, script, shown
@@ -141,9 +142,18 @@ def _cell(row: Row, column: Column) -> str:
 
 def _protocols(content: Content) -> Iterator[str]:
     for path, protocol in content.files.items():
-        rows = "".join(f"<tr><th>{escape(k)}</th><td>{escape(v)}</td></tr>" for k, v in _facts(protocol))
+        told = {**dict(_settings(content, path)), **dict(_facts(protocol))}
+        rows = "".join(f"<tr><th>{escape(k)}</th><td>{escape(v)}</td></tr>" for k, v in told.items())
         yield f"<details{' open' * (len(content.files) == 1)}><summary>{escape(str(path))}</summary>"
         yield f'<table class="told">{rows}</table></details>'
+
+
+def _settings(content: Content, path: Path) -> Iterator[tuple[str, str]]:
+    """What the points of a file have of sampler, steps and grid: one of each, or several."""
+    settings = [row.evaluation.setting for row in content.rows if row.source == path]
+    for name in APART:
+        found = dict.fromkeys(str(getattr(each, name) or "the model's own") for each in settings)
+        yield name, ", ".join(found)
 
 
 def _facts(protocol: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
