@@ -37,6 +37,8 @@ class Options:
     """Of both sides' training; by default the preset's."""
     models: tuple[str, ...] = ("scenes-32", "edit-32")
     """To be tuned: shipped ones."""
+    samples: int | None = None
+    """Of each setting while tuning; by default as many as the benchmark has for the model."""
     detector: str = "scenes"
     """Who looks while tuning: a shipped detector, or the folder of one."""
     precision: Precision = "fp32"

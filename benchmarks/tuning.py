@@ -150,6 +150,7 @@ def task(name: str, options: Options, folder: Path) -> Task:
     side, edits = model.shape[-1], isinstance(model.schema, JointSchema)
     source = EditsSource(side) if edits else ScenesSource(side)
     size = QUICK if options.quick else EDITS if edits else Size()
+    size = size if options.samples is None else replace(size, n=options.samples)
     real = reference(source, seen, data=str(source.describe()["source"]), n=size.real)
     return Task(model, Bench(model, seen, real, prompts(model, source, size.n, 0)), size, folder, source)
 
