@@ -4,14 +4,18 @@ import pytest
 import torch
 from benches import Coloured, Telling
 
-from lodestar.conditions import LabelSchema
+from lodestar.conditions import ImageSchema, JointSchema, LabelSchema
+from lodestar.data.scenes.render import render
 from lodestar.data.scenes.source import ScenesSource
+from lodestar.data.scenes.triples import instructions, triples
 from lodestar.errors import UsageError
 from lodestar.measure.asked import Asked, asked
 from lodestar.measure.bench import Bench, splits_of
 from lodestar.measure.numbers import apart
 from lodestar.measure.reference import reference
 from lodestar.measure.setting import Setting
+from lodestar.measure.sources import source
+from lodestar.pictures import from_uint8
 from tiny import TEXT, tiny
 
 COLOURS = LabelSchema(("red", "green", "blue"))
@@ -22,6 +26,15 @@ MODEL = tiny(COLOURS)
 def bench(n: int = 40, **options: object) -> Bench:
     options = {"batch": 16, "asked": asked(COLOURS, None, n), **options}
     return Bench(MODEL, Telling(), REAL, **options)  # type: ignore[arg-type]
+
+
+def test_a_model_that_edits_is_asked_by_test_triples() -> None:
+    parts = {"text": TEXT, "image": ImageSchema((3, 16, 16))}
+    drawn = asked(JointSchema(parts), source("edits", 16), 3, seed=5)
+    expected = triples(3, start=5)
+    assert [each["text"] for each in drawn.prompts] == instructions(expected)
+    for each, pixels in zip(drawn.prompts, render(expected.before, 16), strict=True):
+        assert torch.equal(each["image"], from_uint8(torch.from_numpy(pixels)))
 
 
 def test_a_setting_is_measured_with_its_cost() -> None:

@@ -48,8 +48,8 @@ class Measuring(Command):
     # who looks: scenes, cifar10, inception:FILE, dinov2:FOLDER, clip:FOLDER or a classifier's folder; by default the
     # one for the reference
     detector: str | None = None
-    # real pictures: scenes, a folder, a .parquet file, a data set of the Hub, or statistics (.npz with mu and sigma);
-    # by default what the model was trained on
+    # real pictures: scenes, edits, a folder, a .parquet file, a data set of the Hub, or statistics (.npz with mu and
+    # sigma); by default what the model was trained on
     reference: str | None = None
     reference_n: int = 10_000  # pictures of it at most
     n: int = 1000  # samples

@@ -18,7 +18,9 @@ from ..core import generator
 from ..data import Source
 from ..data.scenes.source import ScenesSource
 from ..data.scenes.source import prompts as test_prompts
+from ..data.scenes.triples import EditsSource
 from ..errors import UsageError
+from ..pictures import from_uint8
 
 Labels = Literal["balanced", "drawn"]
 _LABELS = 0x6C61626C  # keeps these draws apart from all others of the same seed
@@ -69,8 +71,8 @@ def asked(
     """n samples, `each` of them of a prompt, such as a model of this schema takes.
 
     `prompts` are used in turn where they are given. Else classes come in equal numbers or are drawn at random, and
-    texts are those of the data: of scenes test prompts, else captions of training pictures. Another seed gives other
-    noise and other prompts. Raises UsageError where there are no texts, and for models that are told several things.
+    texts are those of the data: of scenes test prompts, of edits test triples, else captions of training pictures.
+    Another seed gives other noise and other prompts. Raises UsageError where there are no texts, and for models that are told several things.
     """
     if min(n, each) < 1 or n % each:
         raise UsageError(f"samples must be a whole number of prompts, each with {each}, got {n}")
@@ -88,6 +90,8 @@ def _given(prompts: Sequence[Value], count: int) -> tuple[list[Value], str]:
 def _chosen(
     schema: Schema, source: Source | None, count: int, seed: int, labels: Labels
 ) -> tuple[Sequence[Value], str]:
+    if isinstance(schema, JointSchema) and isinstance(source, EditsSource) and set(schema.parts) == {"text", "image"}:
+        return _edits(source, count, seed)
     if isinstance(schema, JointSchema):
         raise UsageError(
             f"a model that is told {' and '.join(schema.parts)} cannot be asked by one prompt: give prompts"
@@ -105,6 +109,13 @@ def _classes(k: int, count: int, seed: int, labels: Labels) -> list[int]:
     if labels == "balanced":
         return [i % k for i in range(count)]
     return torch.randint(k, (count,), generator=generator(seed, _LABELS)).tolist()
+
+
+def _edits(source: EditsSource, count: int, seed: int) -> tuple[Sequence[Value], str]:
+    """Instructions, each with the picture that it is about."""
+    batch = source.tests(count, seed)
+    told = zip(batch.texts or (), from_uint8(batch.conditions["image"]), strict=True)
+    return [{"text": text, "image": before} for text, before in told], "test triples of scenes"
 
 
 def _texts(source: Source | None, count: int, seed: int) -> tuple[Sequence[Value], str]:

@@ -21,7 +21,7 @@ from .features.detector import digest
 from .protocol import protocol
 from .reference import N, OnPictures
 from .reference import folder as cache_folder
-from .sources import SCENES, compared, own, source
+from .sources import EDITS, SCENES, compared, own, source
 
 
 def open_bench(
@@ -44,8 +44,8 @@ def open_bench(
 
     Args:
         detector: one, or what one is called; by default the shipped one for the reference.
-        reference: `scenes`, a folder, a .parquet file, a data set of the Hub, or statistics (.npz with mu and sigma);
-            by default what the model was trained on, at the model's resolution.
+        reference: `scenes`, `edits`, a folder, a .parquet file, a data set of the Hub, or statistics (.npz with mu
+            and sigma); by default what the model was trained on, at the model's resolution.
         n, each, seed, labels, prompts: what is drawn, as `asked` takes it.
         others: what the guidance asks for by name: `named`, `nets`, `gradients`, as `Model.sample` takes them.
         batch: samples in one forward pass at most.
@@ -68,7 +68,7 @@ def open_bench(
 
 def looking(detector: Detector | str | None, data: str, device: str) -> Detector:
     """Who looks, by default the shipped one of the data. Raises UsageError where there is none."""
-    name = detector or (SCENES if data == SCENES else None)
+    name = detector or (SCENES if data in (SCENES, EDITS) else None)
     if name is None:
         raise UsageError(f"say which detector looks at '{data}': --detector cifar10, inception:FILE, ...")
     return find_detector(name, device) if isinstance(name, str) else name

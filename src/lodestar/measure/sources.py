@@ -6,17 +6,18 @@ from pathlib import Path
 
 from ..data import Reading, Source, open_source
 from ..data.scenes.source import ScenesSource
+from ..data.scenes.triples import EditsSource
 from ..errors import UsageError
 from .features import Detector
 from .reference import OnPictures, Reference, from_moments, reference
 
-SCENES = "scenes"
+SCENES, EDITS = "scenes", "edits"
 
 
 def source(data: str, resolution: int) -> Source | None:
-    """`scenes`, a folder, a .parquet file or a data set of the Hub; None for published statistics (.npz)."""
-    if data == SCENES:
-        return ScenesSource(resolution)
+    """`scenes`, `edits`, a folder, a .parquet file or a data set of the Hub; None for published statistics (.npz)."""
+    if data in (SCENES, EDITS):
+        return ScenesSource(resolution) if data == SCENES else EditsSource(resolution)
     return None if data.endswith(".npz") else open_source(data, resolution, Reading())
 
 
@@ -42,7 +43,7 @@ def own(recipe: object) -> str | None:
     told = recipe.get("source") if isinstance(recipe, dict) else None
     if not isinstance(told, dict):
         return None
-    if told.get("source") == SCENES:
-        return SCENES
+    if told.get("source") in (SCENES, EDITS):
+        return str(told["source"])
     path = told.get("data")
     return str(path) if isinstance(path, str) and Path(path).expanduser().exists() else None

@@ -30,8 +30,14 @@ class EditsSource(ScenesSource):
     def describe(self) -> dict[str, object]:
         return {**super().describe(), "source": "edits"}
 
+    def tests(self, n: int, start: int = 0) -> Batch:
+        """n test triples from number `start` on."""
+        return self._of(triples(n, start=start))
+
     def _drawn(self, index: Ints) -> Batch:
-        edits = draw(index)
+        return self._of(draw(index))
+
+    def _of(self, edits: Edits) -> Batch:
         before = {"image": self._pictures(edits.before)}
         return Batch(self._pictures(edits.after), instructions(edits), conditions=before)
 
