@@ -72,7 +72,8 @@ def asked(
 
     `prompts` are used in turn where they are given. Else classes come in equal numbers or are drawn at random, and
     texts are those of the data: of scenes test prompts, of edits test triples, else captions of training pictures.
-    Another seed gives other noise and other prompts. Raises UsageError where there are no texts, and for models that are told several things.
+    Another seed gives other noise and other prompts. Raises UsageError where there are no texts, and for models that
+    are told several things otherwise.
     """
     if min(n, each) < 1 or n % each:
         raise UsageError(f"samples must be a whole number of prompts, each with {each}, got {n}")
