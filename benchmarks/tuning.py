@@ -182,7 +182,8 @@ def measure(options: Options) -> Report:
         told += [_told(name, what, setting, numbers[what], numbers["grid"]) for what, setting, _ in ways]
         sizes |= {f"{name}: {k}": v for k, v in vars(work.size).items() if v is not None}
     settings = {"detector": options.detector, "precision": options.precision, "metric": METRIC, **sizes}
-    return Report("tuning", TITLE, settings, found, findings, (*told, *NOTES), machine=steady(options.device))
+    name = f"tuning-{options.models[0]}" if len(options.models) == 1 else "tuning"
+    return Report(name, TITLE, settings, found, findings, (*told, *NOTES), machine=steady(options.device))
 
 
 def _findings(name: str, numbers: dict[str, Number], samples: dict[str, int]) -> Iterator[Finding]:

@@ -33,7 +33,7 @@ def test_the_python_runs(tmp_path, monkeypatch, capsys):
     for block in blocks(text(PAGE)):
         exec(compile(block, PAGE, "exec"), names)
     assert isinstance(names["strong"]["FD"], Number)
-    assert len(capsys.readouterr().out.splitlines()) == 2 + 2 * len(names["compared"])
+    assert len(capsys.readouterr().out.splitlines()) == 3 + 2 * len(names["compared"])
 
 
 def test_links_lead_somewhere():

@@ -72,13 +72,11 @@ class Moments:
         """Those of both sets together. Raises UsageError where they are of two detectors."""
         if self.dim != other.dim:
             raise UsageError(f"moments of two detectors cannot be merged: {self.dim} and {other.dim} columns")
-        n = self.n + other.n
         if not self.n or not other.n:
             return self if self.n else other
-        apart = other.mean - self.mean
-        scatter, between = self.scatter + other.scatter, apart * (self.n * other.n / n) ** 0.5
-        scatter.addr_(between, between)
-        return Moments(n, self.mean + apart * (other.n / n), scatter)
+        mean, scatter = self.mean.clone(), self.scatter.clone()
+        _join(self.n, mean, scatter, other)
+        return Moments(self.n + other.n, mean, scatter)
 
 
 class Running:
@@ -132,7 +130,12 @@ def moments(batches: Iterable[Tensor]) -> Moments:
 
 def _count(rows: Tensor, n: int, mean: Tensor, scatter: Tensor) -> None:
     """Count rows [B, D] to the mean [D] and the scatter [D, D] of n others, all three in place."""
-    own, total = rows.mean(0), n + len(rows)
-    apart = own - mean
-    scatter.add_(gram(rows.sub_(own))).addr_(apart, apart, alpha=n * len(rows) / total)
-    mean.add_(apart, alpha=len(rows) / total)
+    own = rows.mean(0)
+    _join(n, mean, scatter, Moments(len(rows), own, gram(rows.sub_(own))))
+
+
+def _join(n: int, mean: Tensor, scatter: Tensor, other: Moments) -> None:
+    """Others to the mean and the scatter of n, in place."""
+    apart, total = other.mean - mean, n + other.n
+    scatter.add_(other.scatter).addr_(apart, apart, alpha=n * other.n / total)
+    mean.add_(apart, alpha=other.n / total)
