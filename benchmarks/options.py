@@ -39,6 +39,10 @@ class Options:
     """To be tuned: shipped ones."""
     samples: int | None = None
     """Of each setting while tuning; by default as many as the benchmark has for the model."""
+    alone: bool = False
+    """Tune the strength alone: no interval, and no schedule."""
+    compile: bool = False
+    """Compile the networks that are tuned."""
     detector: str = "scenes"
     """Who looks while tuning: a shipped detector, or the folder of one."""
     precision: Precision = "fp32"

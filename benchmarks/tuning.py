@@ -16,13 +16,14 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+
+import torch._inductor.config as inductor
 
 from lodestar.conditions import JointSchema
 from lodestar.data import Source
 from lodestar.data.scenes.source import ScenesSource
 from lodestar.data.scenes.triples import EditsSource
-from lodestar.measure.asked import Asked, asked
+from lodestar.measure.asked import asked
 from lodestar.measure.bench import Bench
 from lodestar.measure.consistency import fitted
 from lodestar.measure.features import detector
@@ -75,6 +76,7 @@ class Task:
     size: Size
     folder: Path
     source: Source
+    alone: bool = False  # the strength
 
     @property
     def edits(self) -> bool:
@@ -95,7 +97,7 @@ class Task:
         return Space.of(rules, self.model.process, base)
 
     def drawn(self, n: int, seed: int) -> Bench:
-        return replace(self.bench, asked=prompts(self.model, self.source, n, seed))
+        return replace(self.bench, asked=asked(self.model.schema, self.source, n, seed=seed))
 
     def points(self, what: str, bench: Bench) -> Points:
         """The file of what is measured so."""
@@ -134,25 +136,25 @@ class Task:
             yield HEIGHT, self.tuned(HEIGHT, self.size.trials, f"schedule(cfg, {found.shape})")[0]
 
 
-def prompts(model: Model, source: Source, n: int, seed: int) -> Asked:
-    """Prompts of the data; of a model that edits, pictures and what is to be done to them."""
-    if not isinstance(model.schema, JointSchema):
-        return asked(model.schema, source, n, seed=seed)
-    batch = next(iter(source.batches(n, seed)))
-    before = batch.conditions["image"].float() / 127.5 - 1
-    given: Any = [{"text": text, "image": image} for text, image in zip(batch.texts or (), before, strict=True)]
-    return asked(model.schema, source, n, seed=seed, prompts=given)
-
-
 def task(name: str, options: Options, folder: Path) -> Task:
-    model = load(name, options.device, options.precision)
+    model = compiled(load(name, options.device, options.precision), options)
     seen = detector(options.detector, options.device)
     side, edits = model.shape[-1], isinstance(model.schema, JointSchema)
     source = EditsSource(side) if edits else ScenesSource(side)
     size = QUICK if options.quick else EDITS if edits else Size()
     size = size if options.samples is None else replace(size, n=options.samples)
     real = reference(source, seen, data=str(source.describe()["source"]), n=size.real)
-    return Task(model, Bench(model, seen, real, prompts(model, source, size.n, 0)), size, folder, source)
+    return Task(
+        model, Bench(model, seen, real, asked(model.schema, source, size.n)), size, folder, source, options.alone
+    )
+
+
+def compiled(model: Model, options: Options) -> Model:
+    """With a network that is compiled for each size of batch, weights frozen into it, where that is asked for."""
+    if options.compile:
+        inductor.freezing = True
+        model.network.compile()
+    return model
 
 
 def compared(task: Task) -> Iterator[tuple[str, Setting, int]]:
@@ -160,7 +162,7 @@ def compared(task: Task) -> Iterator[tuple[str, Setting, int]]:
     grid, samples = task.grid()
     yield "grid", min(grid, key=lambda e: e[METRIC].value).setting, samples
     yield TUNE, *task.tuned(TUNE, task.size.trials, task.rule)
-    if not task.edits:
+    if not task.edits and not task.alone:
         yield INTERVAL, *task.tuned(INTERVAL, task.size.several, f"interval({task.rule})")
         for what, setting in task.fitted():
             yield what, setting, 0
@@ -181,9 +183,15 @@ def measure(options: Options) -> Report:
         findings += list(_findings(name, numbers, {what: samples for what, _, samples in ways}))
         told += [_told(name, what, setting, numbers[what], numbers["grid"]) for what, setting, _ in ways]
         sizes |= {f"{name}: {k}": v for k, v in vars(work.size).items() if v is not None}
-    settings = {"detector": options.detector, "precision": options.precision, "metric": METRIC, **sizes}
-    name = f"tuning-{options.models[0]}" if len(options.models) == 1 else "tuning"
-    return Report(name, TITLE, settings, found, findings, (*told, *NOTES), machine=steady(options.device))
+    how = {"precision": options.precision, "compiled": options.compile}
+    settings = {"detector": options.detector, **how, "metric": METRIC, **sizes}
+    return Report(named(options), TITLE, settings, found, findings, (*told, *NOTES), machine=steady(options.device))
+
+
+def named(options: Options) -> str:
+    """The report's name: of one model alone that one, and the samples that were asked for."""
+    model = options.models[0] if len(options.models) == 1 else None
+    return "-".join(str(part) for part in ("tuning", model, options.samples) if part is not None)
 
 
 def _findings(name: str, numbers: dict[str, Number], samples: dict[str, int]) -> Iterator[Finding]:
