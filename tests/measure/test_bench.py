@@ -1,5 +1,9 @@
 """A bench draws the same samples for every setting, and tells what they are worth and what they cost."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
 import pytest
 import torch
 from benches import Coloured, Telling
@@ -9,13 +13,15 @@ from lodestar.data.scenes.render import render
 from lodestar.data.scenes.source import ScenesSource
 from lodestar.data.scenes.triples import instructions, triples
 from lodestar.errors import UsageError
+from lodestar.guidance import Tally
 from lodestar.measure.asked import Asked, asked
 from lodestar.measure.bench import Bench, splits_of
 from lodestar.measure.numbers import apart
 from lodestar.measure.reference import reference
 from lodestar.measure.setting import Setting
 from lodestar.measure.sources import source
-from lodestar.pictures import from_uint8
+from lodestar.pictures import from_uint8, to_uint8
+from lodestar.result import Result
 from tiny import TEXT, tiny
 
 COLOURS = LabelSchema(("red", "green", "blue"))
@@ -35,6 +41,27 @@ def test_a_model_that_edits_is_asked_by_test_triples() -> None:
     assert [each["text"] for each in drawn.prompts] == instructions(expected)
     for each, pixels in zip(drawn.prompts, render(expected.before, 16), strict=True):
         assert torch.equal(each["image"], from_uint8(torch.from_numpy(pixels)))
+
+
+@dataclass(frozen=True)
+class Lazy:
+    """An editor that gives back what it was given."""
+
+    name = "lazy"
+
+    def sample(self, prompts: Sequence[Mapping[str, Any]], *, n: int, seed: Sequence[int], **_: object) -> Result:
+        given = [prompt for prompt in prompts for _ in range(n)]
+        images = to_uint8(torch.stack([prompt["image"] for prompt in given])).movedim(1, -1)
+        return Result(images, list(seed), Tally(len(given)), 0.0, {}, [{"text": p["text"], "image": ""} for p in given])
+
+
+def test_each_edit_is_judged_beside_its_own_picture() -> None:
+    schema = JointSchema({"text": TEXT, "image": ImageSchema((3, 32, 32))})
+    drawn = asked(schema, source("edits", 32), 300, each=2)  # in two parts
+    found = Bench(Lazy(), Telling(size=(3, 32, 32)), None, drawn)(Setting("cfg(1)"))
+    assert found["edit accuracy"].value == 0
+    assert found["untouched"].value == 1
+    assert found["untouched"].low < 1
 
 
 def test_a_setting_is_measured_with_its_cost() -> None:

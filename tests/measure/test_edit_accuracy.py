@@ -12,7 +12,7 @@ from lodestar.data.scenes.render import render
 from lodestar.data.scenes.triples import triples
 from lodestar.errors import UsageError
 from lodestar.guidance import Tally
-from lodestar.measure.edits import CLEAN, Edited, edit_truth, judge, measure_edits
+from lodestar.measure.edits import CLEAN, Edited, judge, measure_edits, read_edits
 from lodestar.pictures import to_uint8
 from lodestar.result import Result
 
@@ -96,19 +96,31 @@ def test_the_shares_have_wilson_intervals_and_kinds_of_faults():
     assert found.failures == {"count": 1, "object": 1}
 
 
+def test_pictures_are_judged_by_those_that_are_read_before_them():
+    told = [str(change) for change in EDITS.changes]
+    found, known = read_edits(BEFORE, AFTER, told), judge(EDITS, BEFORE, AFTER)
+    assert found is not None
+    assert (found.wrong, found.kinds, found.kept) == (known.wrong, known.kinds, known.kept)
+    assert all(found.right)
+    lazy = read_edits(BEFORE, BEFORE, told)
+    assert lazy is not None
+    assert not any(lazy.right)
+    assert all(lazy.left_alone)
+
+
 def test_a_single_edit_is_judged_where_the_reader_can():
     i = next(i for i, c in enumerate(EDITS.changes) if c.kind == "recolour")
-    before, after = BEFORE[i].movedim(0, -1), torch.stack([AFTER[i], BEFORE[i]]).movedim(1, -1)
-    said = str(EDITS.changes[i])
-    right, wrong = edit_truth(before, after, said)
-    assert right is None
-    assert wrong is not None
-    assert edit_truth(before, after, "make it a painting by Klee") is None
+    after, said = torch.stack([AFTER[i], BEFORE[i]]), str(EDITS.changes[i])
+    before = BEFORE[i].expand_as(after)
+    found = read_edits(before, after, [said, said])
+    assert found is not None
+    assert list(found.right) == [True, False]
+    assert read_edits(before, after, [said, "make it a painting by Klee"]) is None
     absent = next(s for s in ("circle", "square", "star", "ring") if s not in _shapes(i))
-    assert edit_truth(before, after, f"remove the {absent}") is None
+    assert read_edits(before, after, [said, f"remove the {absent}"]) is None
     noise = torch.from_numpy(np.random.default_rng(0).integers(0, 255, before.shape, np.uint8))
-    assert edit_truth(noise, after, said) is None
-    assert edit_truth(before[:8, :8], after[:, :8, :8], said) is None
+    assert read_edits(noise, after, [said, said]) is None
+    assert read_edits(before[..., :8, :8], after[..., :8, :8], [said, said]) is None
 
 
 def test_measuring_nothing_is_an_error():

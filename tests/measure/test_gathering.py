@@ -65,3 +65,14 @@ def test_what_does_not_fit_is_refused() -> None:
         gathering.add(pictures(5, 0))
     with pytest.raises(UsageError, match="10 pictures were to come, and 6 came"):
         gathering.done()
+
+
+def test_what_is_not_known_of_every_picture_is_left_out() -> None:
+    gathering = Gathering(Telling(), 40, splits=2)
+    for i, part in enumerate(pictures(40, 0).split(20)):
+        gathering.add(part, judge=lambda seen, i=i: {"first": seen.features[:, 0]} if i else {})  # type: ignore[misc]
+    assert set(gathering.done().each) == {"saturation", "clipped"}
+    gathering = Gathering(Telling(), 40, splits=2)
+    for i, part in enumerate(pictures(40, 0).split(20)):
+        gathering.add(part, judge=lambda seen, i=i: {} if i else {"first": seen.features[:, 0]})  # type: ignore[misc]
+    assert set(gathering.done().each) == {"saturation", "clipped"}

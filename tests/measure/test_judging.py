@@ -4,9 +4,12 @@ import torch
 from benches import Telling
 
 from lodestar.data.scenes.answers import QUESTIONS, answers
+from lodestar.data.scenes.render import render
 from lodestar.data.scenes.source import ScenesSource
+from lodestar.data.scenes.triples import triples
 from lodestar.measure.features import Seen
 from lodestar.measure.judging import judged
+from lodestar.pictures import from_uint8
 
 
 class Knowing(Telling):
@@ -49,3 +52,18 @@ def test_a_detector_of_other_classes_says_nothing() -> None:
         Telling(), images, ["red", "blue"], Seen(torch.zeros(2, 12), {"class": torch.tensor([[1.0, 0, 0]] * 2)})
     )
     assert told["class accuracy"].tolist() == [True, False]
+
+
+def test_edits_are_judged_by_what_they_change_and_what_they_leave_alone() -> None:
+    edits = triples(6)
+    before, after = (torch.from_numpy(render(scenes, 32)) for scenes in (edits.before, edits.after))
+    told = [{"text": str(c), "image": b} for c, b in zip(edits.changes, from_uint8(before), strict=True)]
+    nothing = Seen(torch.zeros(6, 12), {})
+    found = judged(Telling(), after, told, nothing)
+    assert found["edit accuracy"].all()
+    assert found["untouched"].all()
+    left = judged(Telling(), before, told, nothing)
+    assert not left["edit accuracy"].any()
+    assert left["untouched"].all()
+    assert not judged(Telling(), 255 - after, told, nothing)["untouched"].any()
+    assert judged(Telling(), after, [{**each, "text": "paint it"} for each in told], nothing) == {}

@@ -10,7 +10,10 @@ if TYPE_CHECKING:
     from ..measure.numbers import Number
     from ..measure.setting import Evaluation
 
-MAIN = ("FD", "prompt accuracy", "class accuracy", "precision", "recall", "diversity", "saturation")
+MAIN = (
+    "FD", "prompt accuracy", "edit accuracy", "untouched", "class accuracy", "precision", "recall", "diversity",
+    "saturation",
+)  # fmt: skip
 
 
 def measured(found: Sequence[Evaluation]) -> list[str]:

@@ -126,10 +126,11 @@ def _pixels(picture: Picture) -> Tensor:
 
 def _right(before: Picture, result: Result, asked: Edit) -> list[bool] | None:
     """Whether each picture follows the instruction, where all is of the scenes world; None: nobody can tell."""
-    from ..measure.edits import edit_truth
+    from ..measure.edits import read_edits
 
-    wrong = edit_truth(_pixels(before), result.images, str(asked.instruction))
-    return None if wrong is None else [w is None for w in wrong]
+    after = result.images.movedim(-1, 1)
+    found = read_edits(before.pixels.expand_as(after), after, [str(asked.instruction)] * len(after))
+    return None if found is None else list(found.right)
 
 
 def _say(path: Path, before: Picture) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from ..conditions import Value
 from ..request import Prompts, Seed
 from ..result import Result
 from .asked import Asked
@@ -80,13 +81,13 @@ class Bench:
         self, setting: Setting, asked: Asked, gathering: Gathering, cost: Cost, on_samples: OnSamples | None
     ) -> None:
         """Those of these samples that are not gathered yet."""
-        prompt = gathering.seen // asked.each
-        for prompts, seeds in asked.parts(CHUNK, prompt):
+        at = gathering.seen // asked.each
+        for prompts, seeds in asked.parts(CHUNK, at):
             result = self._sampled(setting, prompts, seeds, asked.each)
             cost.add(result)
-            number = torch.arange(prompt, prompt + len(prompts)).repeat_interleave(asked.each)
-            self._look(gathering, result, number)
-            prompt += len(prompts)
+            number = torch.arange(at, at + len(prompts)).repeat_interleave(asked.each)
+            self._look(gathering, result, number, [prompt for prompt in prompts for _ in range(asked.each)])
+            at += len(prompts)
             if on_samples is not None:
                 on_samples(gathering.seen, gathering.n)
 
@@ -100,11 +101,13 @@ class Bench:
             grid=setting.grid, seed=seeds, batch=self.batch, **self.others,
         )  # fmt: skip
 
-    def _look(self, gathering: Gathering, result: Result, prompt: Tensor) -> None:
+    def _look(self, gathering: Gathering, result: Result, number: Tensor, asked: Sequence[Value]) -> None:
+        """`number` [B] is that of each picture's prompt."""
         if self.on_images is not None:
             self.on_images(result.images)
         images = result.images.movedim(-1, 1).contiguous()
-        gathering.add(images, prompt, partial(judged, self.detector, images, result.prompts))
+        spelt = [a if isinstance(a, Mapping) else told for a, told in zip(asked, result.prompts, strict=True)]
+        gathering.add(images, number, partial(judged, self.detector, images, spelt))  # a recipe has no pictures
 
 
 def splits_of(n: int, most: int = SPLITS) -> int:

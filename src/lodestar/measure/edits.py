@@ -10,17 +10,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
+from operator import and_
 from statistics import median
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from ..data.scenes.changes import failure, parse, psnr, untouched
+from ..data.scenes.changes import Change, failure, parse, psnr, untouched
 from ..data.scenes.edits import Edits
-from ..data.scenes.reader import read, truth
+from ..data.scenes.reader import Reading, read, truth
 from ..data.scenes.render import render
 from ..data.scenes.source import LEAST, MOST
 from ..errors import UsageError
@@ -50,7 +51,7 @@ class Edited:
 
     @property
     def accuracy(self) -> Share:
-        return Share(sum(w is None for w in self.wrong), len(self.wrong))
+        return Share(sum(self.right), len(self.wrong))
 
     @property
     def by_kind(self) -> dict[str, Share]:
@@ -64,16 +65,25 @@ class Edited:
         return dict(Counter(w for w in self.wrong if w is not None).most_common())
 
     @property
+    def right(self) -> Sequence[bool]:
+        """Of each picture, whether it follows its instruction."""
+        return [w is None for w in self.wrong]
+
+    @property
+    def left_alone(self) -> Sequence[bool]:
+        """Of each picture, whether it left what it should at CLEAN dB or better; also where there is no such pixel."""
+        return [not v < CLEAN for v in self.psnr]
+
+    @property
     def kept(self) -> Share:
-        """How many left what they should at CLEAN dB or better."""
+        """How many left what they should at CLEAN dB or better, of those with such pixels."""
         known = self._known
         return Share(sum(v >= CLEAN for v in known), len(known))
 
     @property
     def both(self) -> Share:
         """How many are right and left what they should at CLEAN dB or better."""
-        pairs = zip(self.wrong, self.psnr, strict=True)
-        return Share(sum(w is None and not v < CLEAN for w, v in pairs), len(self.wrong))
+        return Share(sum(map(and_, self.right, self.left_alone)), len(self.wrong))
 
     @property
     def median_psnr(self) -> float:
@@ -125,29 +135,37 @@ def measure_edits(
 
 def judge(edits: Edits, before: Tensor, after: Tensor, evaluations: float = 0.0) -> Edited:
     """How the pictures after came out, both uint8 [B, 3, H, W]."""
-    was, now = before.numpy(), after.cpu().contiguous().numpy()
-    rows = list(zip(truth(edits.before), edits.changes, read(now), strict=True))
+    return replace(_edited(truth(edits.before), edits.changes, before, after), evaluations=evaluations)
+
+
+def read_edits(before: Tensor, after: Tensor, instructions: Sequence[str]) -> Edited | None:
+    """How the pictures after came out, each beside its own one before, uint8 [B, 3, H, W], which is read as well.
+
+    None where the reader cannot judge all of them: a picture or an instruction of another world, or one that means
+    nothing.
+    """
+    changes = [change for text in instructions if (change := parse(text)) is not None]
+    channels, height, width = before.shape[1:]
+    if len(changes) < len(before) or after.shape != before.shape:
+        return None
+    if channels != 3 or height != width or not LEAST <= height <= MOST:
+        return None
+    shown = read(before.cpu().contiguous().numpy())
+    if any(each.fault is not None for each in shown):
+        return None
+    try:
+        return _edited(shown, changes, before, after)
+    except UsageError:  # an instruction is of an object that is not there
+        return None
+
+
+def _edited(shown: Sequence[Reading], changes: Sequence[Change], before: Tensor, after: Tensor) -> Edited:
+    was, now = (pictures.cpu().contiguous().numpy() for pictures in (before, after))
+    rows = list(zip(shown, changes, read(now), strict=True))
     wrong = [failure(b, change, a) for b, change, a in rows]
     where = [untouched(b, change, a, was.shape[-1]) for b, change, a in rows]
     noise = [psnr(b, a, left) for b, a, left in zip(was, now, where, strict=True)]
-    return Edited(wrong, [change.kind for change in edits.changes], noise, evaluations)
-
-
-def edit_truth(before: Tensor, after: Tensor, instruction: str) -> list[str | None] | None:
-    """What is wrong first with each picture after, uint8 [B, H, W, 3], of one before [H, W, 3]; None where it follows.
-
-    None for all where the reader cannot judge: a picture or an instruction of another world, or one that means nothing.
-    """
-    change = parse(instruction)
-    if change is None or not LEAST <= before.shape[0] <= MOST or after.shape[1:] != before.shape:
-        return None
-    shown = read(torch.stack([before, *after]).movedim(-1, 1).contiguous().numpy())
-    if shown[0].fault is not None:
-        return None
-    try:
-        return [failure(shown[0], change, a) for a in shown[1:]]
-    except UsageError:  # the instruction is of an object that is not there
-        return None
+    return Edited(wrong, [change.kind for change in changes], noise)
 
 
 def _rounded(values: Sequence[float]) -> list[float]:

@@ -142,4 +142,5 @@ class Gathering:
 
 
 def _joined(parts: list[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+    """What all parts have."""
+    return {name: torch.cat([part[name] for part in parts]) for name in parts[0] if all(name in part for part in parts)}

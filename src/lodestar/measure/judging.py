@@ -1,5 +1,7 @@
 """Whether pictures are what was asked, said by whoever can tell: the reader of scenes, a detector's classes, CLIP.
 
+Of an instruction and the picture that it is about, the reader tells whether it was followed, and all else left alone.
+
 A detector of scenes answers several questions: a picture is of the class asked for if all that its prompt says is what
 the detector finds likeliest. It forgives pictures that the strict reader does not, as of 16 pixels a side.
 """
@@ -7,12 +9,15 @@ the detector finds likeliest. It forgives pictures that the strict reader does n
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..data.scenes.answers import QUESTIONS
 from ..data.scenes.answers import answers as scene_answers
+from ..pictures import to_uint8
+from .edits import read_edits
 from .features import Clip, Detector, Seen
 from .metrics import clip_score
 from .metrics.accuracy import right
@@ -21,6 +26,9 @@ from .prompts import legible, prompt_truth, readable
 
 def judged(detector: Detector, images: Tensor, asked: Sequence[object], seen: Seen) -> dict[str, Tensor]:
     """Of pictures uint8 [B, C, H, W] and what each was asked to be: numbers [B] by the name of their metric."""
+    edits = [each for each in asked if isinstance(each, Mapping) and set(each) == {"text", "image"}]
+    if len(edits) == len(images):
+        return _edited(images, edits)
     texts = [text for text in asked if isinstance(text, str)]
     if len(texts) < len(images):
         return {}
@@ -34,6 +42,15 @@ def judged(detector: Detector, images: Tensor, asked: Sequence[object], seen: Se
     if isinstance(detector, Clip):
         found["CLIP score"] = clip_score(seen.features, detector.text(texts))
     return found
+
+
+def _edited(images: Tensor, asked: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
+    """As the reader finds it, where it can read every picture that is to be edited."""
+    before = to_uint8(torch.stack([each["image"] for each in asked]))
+    found = read_edits(before, images, [each["text"] for each in asked])
+    if found is None:
+        return {}
+    return {"edit accuracy": torch.tensor(found.right), "untouched": torch.tensor(found.left_alone)}
 
 
 def _answers(detector: Detector, texts: Sequence[str]) -> Sequence[Mapping[str, str]] | None:

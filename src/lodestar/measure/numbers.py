@@ -54,6 +54,8 @@ METRICS: Mapping[str, About] = {
     "IS": About(HIGHER, True, least=1.0),
     "class accuracy": About(HIGHER, True, most=1.0),
     "prompt accuracy": About(HIGHER, False, most=1.0),
+    "edit accuracy": About(HIGHER, False, most=1.0),
+    "untouched": About(HIGHER, False, most=1.0),
     "CLIP score": About(HIGHER, True, most=100.0),
     "diversity": About(HIGHER, True, most=2.0),
     "saturation": About(NEITHER, False, most=1.0),
@@ -61,7 +63,7 @@ METRICS: Mapping[str, About] = {
     "nearest": About(NEITHER, True),
     "copying": About(NEITHER, True, most=1.0),
 }
-SHARES = ("class accuracy", "prompt accuracy")  # of pictures that are right
+SHARES = ("class accuracy", "prompt accuracy", "edit accuracy", "untouched")  # of pictures that are right
 OF_BALLS = ("precision", "recall", "coverage", "copying")  # of pictures that lie near others
 
 

@@ -17,14 +17,14 @@ from typing import Any, cast
 
 from ...errors import UsageError
 from ..features import Detector
-from ..numbers import LOWER, METRICS, NEITHER, About, called, plain
+from ..numbers import LOWER, METRICS, NEITHER, SHARES, About, called, plain
 from ..points import FREE, Points
 from ..protocol import cautions
 from ..setting import Evaluation
 
 SHARE = "0 to 1"
 NEUTRAL = 1.0  # a scale
-UNITS = dict.fromkeys(("precision", "recall", "coverage", "class accuracy", "prompt accuracy", "copying"), SHARE)
+UNITS = dict.fromkeys(("precision", "recall", "coverage", "copying", *SHARES), SHARE)
 COSTS = {  # what a picture costs
     "evaluations": "network rows a picture",
     "backwards": "rows back through a network a picture",
@@ -32,7 +32,7 @@ COSTS = {  # what a picture costs
     "seconds": "s a picture, of sampling",
 }
 APART = ("sampler", "steps", "grid")  # of a setting: another one is another line
-FIDELITY = (("FD", "KD", "MIND"), ("precision", "prompt accuracy", "class accuracy"))  # the first that is there of each
+FIDELITY = (("FD", "KD", "MIND"), ("precision", *SHARES))  # the first that is there of each
 DIVERSITY = (("recall", "coverage", "diversity"),)
 
 
