@@ -5,8 +5,8 @@
 A grid of 40 scales, each with n samples, names its best one. `tune` has a quarter of those samples, its confirmation
 on fresh seeds included, to come within 2 %, or one paired standard error, of it on samples that neither saw. Beside it,
 where the model is told a text alone: the best interval that tune finds, and the schedule fitted by self-consistency
-(arXiv:2510.00815), once as it is fitted and once tuned as a whole by a factor. Hours of a core: every
-point is kept in runs/tuning, and the same command goes on.
+(arXiv:2510.00815), once as it is fitted and once tuned as a whole by a factor; both are left out with --alone. Hours of
+a core, fewer with --compile: every point is kept in runs/tuning, and the same command goes on.
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-
-import torch._inductor.config as inductor
 
 from lodestar.conditions import JointSchema
 from lodestar.data import Source
@@ -76,7 +74,7 @@ class Task:
     size: Size
     folder: Path
     source: Source
-    alone: bool = False  # the strength
+    options: Options
 
     @property
     def edits(self) -> bool:
@@ -104,6 +102,7 @@ class Task:
         weights, own = digest(self.model.network.state_dict()), bench.asked
         told = {"model": weights, "precision": self.model.precision, "samples": len(own), "prompts": own.digest}
         told |= {"rule": self.rule, "base": asdict(self.space.base), "first_seed": own.seed}
+        told |= {"compiled": self.options.compile}
         path = self.folder / f"{self.model.name}, {self.model.precision}, {self.size.n} samples" / f"{what}.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
         return Points.open(path, protocol(bench.detector, bench.reference, told))
@@ -137,24 +136,24 @@ class Task:
 
 
 def task(name: str, options: Options, folder: Path) -> Task:
-    model = compiled(load(name, options.device, options.precision), options)
+    model = load(name, options.device, options.precision)
+    if options.compile:
+        compile_network(model)
     seen = detector(options.detector, options.device)
     side, edits = model.shape[-1], isinstance(model.schema, JointSchema)
     source = EditsSource(side) if edits else ScenesSource(side)
     size = QUICK if options.quick else EDITS if edits else Size()
     size = size if options.samples is None else replace(size, n=options.samples)
     real = reference(source, seen, data=str(source.describe()["source"]), n=size.real)
-    return Task(
-        model, Bench(model, seen, real, asked(model.schema, source, size.n)), size, folder, source, options.alone
-    )
+    return Task(model, Bench(model, seen, real, asked(model.schema, source, size.n)), size, folder, source, options)
 
 
-def compiled(model: Model, options: Options) -> Model:
-    """With a network that is compiled for each size of batch, weights frozen into it, where that is asked for."""
-    if options.compile:
-        inductor.freezing = True
-        model.network.compile()
-    return model
+def compile_network(model: Model) -> None:
+    """Its weights are frozen into it."""
+    import torch._inductor.config as inductor
+
+    inductor.freezing = True
+    model.network.compile()
 
 
 def compared(task: Task) -> Iterator[tuple[str, Setting, int]]:
@@ -162,7 +161,7 @@ def compared(task: Task) -> Iterator[tuple[str, Setting, int]]:
     grid, samples = task.grid()
     yield "grid", min(grid, key=lambda e: e[METRIC].value).setting, samples
     yield TUNE, *task.tuned(TUNE, task.size.trials, task.rule)
-    if not task.edits and not task.alone:
+    if not task.edits and not task.options.alone:
         yield INTERVAL, *task.tuned(INTERVAL, task.size.several, f"interval({task.rule})")
         for what, setting in task.fitted():
             yield what, setting, 0
@@ -183,7 +182,7 @@ def measure(options: Options) -> Report:
         findings += list(_findings(name, numbers, {what: samples for what, _, samples in ways}))
         told += [_told(name, what, setting, numbers[what], numbers["grid"]) for what, setting, _ in ways]
         sizes |= {f"{name}: {k}": v for k, v in vars(work.size).items() if v is not None}
-    how = {"precision": options.precision, "compiled": options.compile}
+    how = {"precision": options.precision, "compiled": options.compile, "strength alone": options.alone}
     settings = {"detector": options.detector, **how, "metric": METRIC, **sizes}
     return Report(named(options), TITLE, settings, found, findings, (*told, *NOTES), machine=steady(options.device))
 

@@ -24,6 +24,12 @@ def test_near_is_two_percent_or_one_paired_standard_error():
     assert next(tuning._findings("m", {"grid": grid, "tune": unsure}, {"grid": 40, "tune": 10})).holds
 
 
+def test_a_report_is_named_by_its_one_model_and_the_samples_asked_for():
+    assert tuning.named(Options()) == "tuning"
+    assert tuning.named(Options(models=("edit-32",))) == "tuning-edit-32"
+    assert tuning.named(Options(models=("edit-32",), samples=1000)) == "tuning-edit-32-1000"
+
+
 @pytest.mark.slow
 def test_it_runs(tmp_path):
     from judges import classifier
@@ -31,4 +37,9 @@ def test_it_runs(tmp_path):
     classifier(name="tiny").save(tmp_path / "detector")
     found = tuning.measure(Options(quick=True, models=("scenes-32",), detector=str(tmp_path / "detector")))
     assert [s.name for s in found.series][:2] == ["scenes-32: grid", "scenes-32: tune"]
+    assert len(found.series) > 3
+    alone = Options(quick=True, models=("edit-32",), detector=str(tmp_path / "detector"), compile=True, alone=True)
+    assert [s.name for s in tuning.measure(alone).series] == [
+        f"edit-32: {what}" for what in ("grid", "tune", "the model's default")
+    ]
     assert "load" not in found.machine  # which changes nothing here

@@ -19,6 +19,7 @@ from lodestar.measure.bench import Bench, splits_of
 from lodestar.measure.numbers import apart
 from lodestar.measure.reference import reference
 from lodestar.measure.setting import Setting
+from lodestar.measure.share import wilson
 from lodestar.measure.sources import source
 from lodestar.pictures import from_uint8, to_uint8
 from lodestar.result import Result
@@ -61,7 +62,14 @@ def test_each_edit_is_judged_beside_its_own_picture() -> None:
     found = Bench(Lazy(), Telling(size=(3, 32, 32)), None, drawn)(Setting("cfg(1)"))
     assert found["edit accuracy"].value == 0
     assert found["untouched"].value == 1
-    assert found["untouched"].low < 1
+    assert found["untouched"].low == wilson(150, 150)[0]
+
+
+def test_edits_are_told_apart_by_the_middle_of_their_pictures() -> None:
+    first, other = torch.zeros(3, 64, 64), torch.zeros(3, 64, 64)
+    other[:, 30, 30] = 1
+    one, two = (Asked(({"text": "move it", "image": image},), "given") for image in (first, other))
+    assert one.digest != two.digest
 
 
 def test_a_setting_is_measured_with_its_cost() -> None:

@@ -89,7 +89,7 @@ def test_the_shares_have_wilson_intervals_and_kinds_of_faults():
     low, high = found.accuracy.interval
     assert 0.14 < low < 0.16
     assert high == pytest.approx(1 - low)
-    assert (found.kept.right, found.kept.n) == (2, 3)  # of one there is no untouched pixel
+    assert (found.kept.right, found.kept.n) == (3, 4)  # of one there is no untouched pixel
     assert found.both.right == 2
     assert found.median_psnr == CLEAN
     assert {kind: (s.right, s.n) for kind, s in found.by_kind.items()} == {"add": (1, 2), "move": (1, 2)}
@@ -121,6 +121,8 @@ def test_a_single_edit_is_judged_where_the_reader_can():
     noise = torch.from_numpy(np.random.default_rng(0).integers(0, 255, before.shape, np.uint8))
     assert read_edits(noise, after, [said, said]) is None
     assert read_edits(before[..., :8, :8], after[..., :8, :8], [said, said]) is None
+    assert read_edits(before[..., :24], after[..., :24], [said, said]) is None
+    assert read_edits(before[:, :1], after[:, :1], [said, said]) is None
 
 
 def test_measuring_nothing_is_an_error():

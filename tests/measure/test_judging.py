@@ -67,3 +67,14 @@ def test_edits_are_judged_by_what_they_change_and_what_they_leave_alone() -> Non
     assert left["untouched"].all()
     assert not judged(Telling(), 255 - after, told, nothing)["untouched"].any()
     assert judged(Telling(), after, [{**each, "text": "paint it"} for each in told], nothing) == {}
+    assert judged(Telling(), after, [{**each, "image": None} for each in told], nothing) == {}
+    assert judged(Telling(), after, [{**each, "text": None} for each in told], nothing) == {}
+    assert judged(Telling(), after, [told[0], *["a red circle"] * 5], nothing) == {}
+
+
+def test_edits_too_small_to_be_read_surely_are_not_judged() -> None:
+    edits = triples(300)
+    for side, known in ((16, False), (24, True)):
+        before, after = (torch.from_numpy(render(scenes, side)) for scenes in (edits.before, edits.after))
+        told = [{"text": str(c), "image": b} for c, b in zip(edits.changes, from_uint8(before), strict=True)]
+        assert ("edit accuracy" in judged(Telling(), after, told, Seen(torch.zeros(300, 12), {}))) == known

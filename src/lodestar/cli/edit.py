@@ -130,7 +130,7 @@ def _right(before: Picture, result: Result, asked: Edit) -> list[bool] | None:
 
     after = result.images.movedim(-1, 1)
     found = read_edits(before.pixels.expand_as(after), after, [str(asked.instruction)] * len(after))
-    return None if found is None else list(found.right)
+    return None if found is None else found.right
 
 
 def _say(path: Path, before: Picture) -> None:

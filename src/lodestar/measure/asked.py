@@ -5,13 +5,14 @@ So two settings are compared in pairs: sample i of both starts from the same noi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import islice
 from typing import Literal
 
 import torch
+from torch import Tensor
 
 from ..conditions import JointSchema, LabelSchema, Schema, TextSchema, Value
 from ..core import generator
@@ -42,7 +43,7 @@ class Asked:
     @property
     def digest(self) -> str:
         """Of the prompts: the first 16 hexadecimal digits of their SHA-256."""
-        return sha256(repr(self.prompts).encode()).hexdigest()[:16]
+        return sha256(repr(tuple(map(_plain, self.prompts))).encode()).hexdigest()[:16]
 
     def first(self, n: int) -> Asked:
         """The first n samples, or as many more as the last prompt has. Raises UsageError for more than there are."""
@@ -56,6 +57,13 @@ class Asked:
         for at in range(begin, len(self.prompts), step):
             prompts = list(self.prompts[at : at + step])
             yield prompts, [self.seed + (at + i) * self.each for i in range(len(prompts))]
+
+
+def _plain(prompt: object) -> object:
+    """With all of each picture, of which a tensor shows its corners."""
+    if isinstance(prompt, Mapping):
+        return {name: _plain(part) for name, part in prompt.items()}
+    return sha256(prompt.numpy(force=True).tobytes()).hexdigest() if isinstance(prompt, Tensor) else prompt
 
 
 def asked(

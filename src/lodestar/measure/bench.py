@@ -101,13 +101,14 @@ class Bench:
             grid=setting.grid, seed=seeds, batch=self.batch, **self.others,
         )  # fmt: skip
 
-    def _look(self, gathering: Gathering, result: Result, number: Tensor, asked: Sequence[Value]) -> None:
-        """`number` [B] is that of each picture's prompt."""
+    def _look(self, gathering: Gathering, result: Result, number: Tensor, prompts: Sequence[Value]) -> None:
+        """`prompts`, B of them, are those of the B pictures, and `number` [B] which of all prompts each one is."""
         if self.on_images is not None:
             self.on_images(result.images)
         images = result.images.movedim(-1, 1).contiguous()
-        spelt = [a if isinstance(a, Mapping) else told for a, told in zip(asked, result.prompts, strict=True)]
-        gathering.add(images, number, partial(judged, self.detector, images, spelt))  # a recipe has no pictures
+        # As the model spells them; but a recipe, which they are then of, has no pictures.
+        told = [p if isinstance(p, Mapping) else said for p, said in zip(prompts, result.prompts, strict=True)]
+        gathering.add(images, number, partial(judged, self.detector, images, told))
 
 
 def splits_of(n: int, most: int = SPLITS) -> int:

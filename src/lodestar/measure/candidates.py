@@ -22,7 +22,7 @@ STRENGTHS: Mapping[str, Sequence[float]] = {
 INNER = (1.5, 2.5, 4)  # of the cfg inside of a wrapper that has a strength of its own
 PERTURBED = tuple(product((1, 2.5), (1, 2, 3)))  # scale of the cfg inside, alone in their papers, and strength, 3 there
 
-# As their papers use them, where that is another range, or two numbers.
+# As their papers use them, or models of this package, where that is another range, or two numbers.
 USUAL: Mapping[str, Sequence[str]] = {
     PLAIN: ("cfg(1)",),
     "auto": tuple(f"auto({scale})" for scale in (1.25, 1.5, 2, 2.5, 3, 4)),

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from math import isfinite
 from operator import and_
 from statistics import median
@@ -23,11 +24,11 @@ from ..data.scenes.changes import Change, failure, parse, psnr, untouched
 from ..data.scenes.edits import Edits
 from ..data.scenes.reader import Reading, read, truth
 from ..data.scenes.render import render
-from ..data.scenes.source import LEAST, MOST
 from ..errors import UsageError
 from ..pictures import from_uint8
 from ..request import Guidance
 from ..samplers import Sampler
+from .prompts import fits
 from .share import Samplable, Share
 
 CLEAN = 30.0  # dB: what differs less is hardly seen
@@ -56,7 +57,7 @@ class Edited:
     @property
     def by_kind(self) -> dict[str, Share]:
         """The accuracy of each kind of change."""
-        every, right = Counter(self.kinds), Counter(k for k, w in zip(self.kinds, self.wrong, strict=True) if w is None)
+        every, right = Counter(self.kinds), Counter(compress(self.kinds, self.right))
         return {kind: Share(right[kind], every[kind]) for kind in sorted(every)}
 
     @property
@@ -65,20 +66,19 @@ class Edited:
         return dict(Counter(w for w in self.wrong if w is not None).most_common())
 
     @property
-    def right(self) -> Sequence[bool]:
+    def right(self) -> list[bool]:
         """Of each picture, whether it follows its instruction."""
         return [w is None for w in self.wrong]
 
     @property
-    def left_alone(self) -> Sequence[bool]:
+    def left_alone(self) -> list[bool]:
         """Of each picture, whether it left what it should at CLEAN dB or better; also where there is no such pixel."""
         return [not v < CLEAN for v in self.psnr]
 
     @property
     def kept(self) -> Share:
-        """How many left what they should at CLEAN dB or better, of those with such pixels."""
-        known = self._known
-        return Share(sum(v >= CLEAN for v in known), len(known))
+        """How many left what they should at CLEAN dB or better."""
+        return Share(sum(self.left_alone), len(self.psnr))
 
     @property
     def both(self) -> Share:
@@ -88,7 +88,7 @@ class Edited:
     @property
     def median_psnr(self) -> float:
         """dB; infinite where more than half changed nothing there."""
-        return median(self._known)
+        return median(v for v in self.psnr if v == v)
 
     def describe(self) -> dict[str, object]:
         """Plain values, shares to four digits."""
@@ -103,10 +103,6 @@ class Edited:
             "edits": len(self.wrong),
             "evaluations": self.evaluations,
         }
-
-    @property
-    def _known(self) -> list[float]:
-        return [v for v in self.psnr if v == v]
 
 
 def measure_edits(
@@ -146,9 +142,7 @@ def read_edits(before: Tensor, after: Tensor, instructions: Sequence[str]) -> Ed
     """
     changes = [change for text in instructions if (change := parse(text)) is not None]
     channels, height, width = before.shape[1:]
-    if len(changes) < len(before) or after.shape != before.shape:
-        return None
-    if channels != 3 or height != width or not LEAST <= height <= MOST:
+    if len(changes) < len(instructions) or after.shape != before.shape or not fits(height, width, channels):
         return None
     shown = read(before.cpu().contiguous().numpy())
     if any(each.fault is not None for each in shown):

@@ -9,7 +9,7 @@ the detector finds likeliest. It forgives pictures that the strict reader does n
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -23,12 +23,13 @@ from .metrics import clip_score
 from .metrics.accuracy import right
 from .prompts import legible, prompt_truth, readable
 
+SURE = 24  # pixels a side, below which the reader takes one true picture in 100 for none of its world
+
 
 def judged(detector: Detector, images: Tensor, asked: Sequence[object], seen: Seen) -> dict[str, Tensor]:
     """Of pictures uint8 [B, C, H, W] and what each was asked to be: numbers [B] by the name of their metric."""
-    edits = [each for each in asked if isinstance(each, Mapping) and set(each) == {"text", "image"}]
-    if len(edits) == len(images):
-        return _edited(images, edits)
+    if images.shape[-1] >= SURE and all(map(_is_edit, asked)):
+        return _edited(images, cast("Sequence[Mapping[str, Any]]", asked))
     texts = [text for text in asked if isinstance(text, str)]
     if len(texts) < len(images):
         return {}
@@ -44,8 +45,15 @@ def judged(detector: Detector, images: Tensor, asked: Sequence[object], seen: Se
     return found
 
 
+def _is_edit(asked: object) -> bool:
+    """Whether it is an instruction and the picture [C, H, W] in [-1, 1] that it is about."""
+    if not isinstance(asked, Mapping) or set(asked) != {"text", "image"}:
+        return False
+    return isinstance(asked["text"], str) and isinstance(asked["image"], Tensor)
+
+
 def _edited(images: Tensor, asked: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
-    """As the reader finds it, where it can read every picture that is to be edited."""
+    """Whether each is followed, and leaves all else alone; nothing where a picture to be edited is no scene."""
     before = to_uint8(torch.stack([each["image"] for each in asked]))
     found = read_edits(before, images, [each["text"] for each in asked])
     if found is None:

@@ -63,7 +63,7 @@ METRICS: Mapping[str, About] = {
     "nearest": About(NEITHER, True),
     "copying": About(NEITHER, True, most=1.0),
 }
-SHARES = ("class accuracy", "prompt accuracy", "edit accuracy", "untouched")  # of pictures that are right
+SHARES = ("class accuracy", "prompt accuracy", "edit accuracy", "untouched")  # a yes or no of each picture
 OF_BALLS = ("precision", "recall", "coverage", "copying")  # of pictures that lie near others
 
 

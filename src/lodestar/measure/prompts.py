@@ -69,8 +69,12 @@ def readable(prompts: Sequence[object]) -> bool:
 
 def legible(images: Tensor, prompts: Sequence[object]) -> bool:
     """Whether the reader can judge images [B, H, W, C] by their prompts: of its sizes, and all of its world."""
-    _, height, width, channels = images.shape
-    return channels == 3 and height == width and LEAST <= height <= MOST and readable(prompts)
+    return fits(*images.shape[1:]) and readable(prompts)
+
+
+def fits(height: int, width: int, channels: int) -> bool:
+    """Whether the reader takes pictures of this shape."""
+    return channels == 3 and height == width and LEAST <= height <= MOST
 
 
 def prompt_truth(images: Tensor, prompts: Sequence[str]) -> list[str | None]:

@@ -166,6 +166,13 @@ def test_without_recall_and_precision_what_is_like_them_is_taken(made):
     assert [(x.name, y.name) for x, y in found.pairs()] == pairs
 
 
+def test_of_two_accuracies_that_of_the_prompt_is_taken(made):
+    several = dict.fromkeys(("class accuracy", "prompt accuracy", "edit accuracy"), spread(0.9, 0.01))
+    numbers = {"KD": spread(0.1, 0.01), "diversity": spread(0.5, 0.1), **several}
+    found = made(replace(evaluation("cfg", 2.0), numbers=numbers))
+    assert [y.name for _, y in found.pairs()] == ["KD-scenes", "prompt accuracy"]
+
+
 def test_a_metric_of_another_version_is_shown_and_not_weighed(made):
     found = made(replace(evaluation("cfg", 2.0), numbers={"charm": spread(1.0, 0.1)}))
     assert named(found)[0] == "charm"

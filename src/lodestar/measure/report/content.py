@@ -32,7 +32,10 @@ COSTS = {  # what a picture costs
     "seconds": "s a picture, of sampling",
 }
 APART = ("sampler", "steps", "grid")  # of a setting: another one is another line
-FIDELITY = (("FD", "KD", "MIND"), ("precision", *SHARES))  # the first that is there of each
+FIDELITY = (
+    ("FD", "KD", "MIND"),
+    ("precision", "prompt accuracy", "edit accuracy", "class accuracy"),
+)  # the first that is there of each
 DIVERSITY = (("recall", "coverage", "diversity"),)
 
 
