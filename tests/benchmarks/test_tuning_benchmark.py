@@ -38,7 +38,7 @@ def test_it_runs(tmp_path):
     found = tuning.measure(Options(quick=True, models=("scenes-32",), detector=str(tmp_path / "detector")))
     assert [s.name for s in found.series][:2] == ["scenes-32: grid", "scenes-32: tune"]
     assert len(found.series) > 3
-    alone = Options(quick=True, models=("edit-32",), detector=str(tmp_path / "detector"), compile=True, alone=True)
+    alone = Options(quick=True, models=("edit-32",), detector=str(tmp_path / "detector"), alone=True)
     assert [s.name for s in tuning.measure(alone).series] == [
         f"edit-32: {what}" for what in ("grid", "tune", "the model's default")
     ]
