@@ -3,7 +3,9 @@
 value       of all pictures
 splits      of each split alone, with seeds of its own: what two settings are compared by, in pairs. FD and coverage of
             few samples are other things than of many, so of a split they are what it adds to all (Tukey's jackknife):
-            k times the value of all k splits, less k - 1 times that without it
+            k times the value of all k splits, less k - 1 times that without it. The mean of these is the value less its
+            bias of order 1 / n (Quenouille 1956, Biometrika 43(3/4)): FD infinity, where samples are enough for a line
+            in 1 / n
 low, high   of a share of right pictures Wilson's interval, of a mean Student's, both of as many independent samples as
             there are where a prompt has several; else value +- t s / sqrt(splits), s the spread of the splits; of a
             share that is the same in all splits Wilson's too. KD and MIND of nearly equal sets spread more at
@@ -15,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf, isfinite, sqrt
-from statistics import stdev
+from statistics import fmean, stdev
 from typing import Any
 
 import torch
@@ -23,8 +25,10 @@ from torch import Tensor
 
 from ..errors import UsageError
 from .features import Detector, named
+from .features.detector import OWN
 from .gathering import Gathered
 from .metrics import Compared, copying, diversity, frechet, inception_score, mind, nearest
+from .metrics.frechet import ENOUGH
 from .metrics.interval import student
 from .reference import Reference
 from .share import wilson
@@ -45,6 +49,7 @@ class About:
 
 METRICS: Mapping[str, About] = {
     "FD": About(LOWER, True),
+    "FD infinity": About(LOWER, True, least=-inf),
     "KD": About(LOWER, True, least=-inf),
     "MIND": About(LOWER, True),
     "precision": About(HIGHER, True, most=1.0),
@@ -118,7 +123,7 @@ def about(metric: str) -> About:
 
 def plain(name: str) -> str:
     """The metric that is meant by a name with or without that of a detector: FID, FD-scenes and FD are one."""
-    short = {"fid": "fd", "kid": "kd"}.get(name.lower(), name.lower())
+    short = {own.lower(): metric.lower() for metric, own in OWN.items()}.get(name.lower(), name.lower())
     found = [metric for metric in METRICS if short == metric.lower()]
     found += [metric for metric, told in METRICS.items() if told.seen and short.startswith(f"{metric.lower()}-")]
     if not found:
@@ -146,8 +151,11 @@ def numbers(seen: Gathered, reference: Reference | None) -> dict[str, Number]:
 def _distance(seen: Gathered, reference: Reference | None) -> Iterator[tuple[str, Number]]:
     """Of all pictures, from moments alone."""
     if reference is not None:
-        without = [frechet(rest, reference.moments) for rest in seen.without()]
-        yield "FD", left_out(frechet(seen.moments, reference.moments), without)
+        rests = list(seen.without())
+        found = left_out(frechet(seen.moments, reference.moments), [frechet(r, reference.moments) for r in rests])
+        yield "FD", found
+        if rests and min(rest.n for rest in rests) >= ENOUGH * seen.moments.dim:
+            yield "FD infinity", _spread(fmean(found.splits), found.splits)
 
 
 def _of_features(seen: Gathered, reference: Reference | None) -> Iterator[tuple[str, Number]]:

@@ -21,7 +21,7 @@ from torch import Tensor
 from ...errors import UsageError
 
 FID = "inception"  # the detector whose Frechet distance is FID
-OWN = {"FD": "FID", "KD": "KID", "IS": "IS"}  # what its numbers are called
+OWN = {"FD": "FID", "FD infinity": "FID infinity", "KD": "KID", "IS": "IS"}  # what its numbers are called
 
 
 class Detector(Protocol):

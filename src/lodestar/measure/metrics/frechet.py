@@ -27,7 +27,7 @@ from .rows import check_rows
 
 POINTS = 15  # the paper's code
 PART = 10  # the smallest part is a tenth: the paper's 5,000 of 50,000
-ENOUGH = 2  # and so many samples for each column: below that the distance is no line in 1 / n
+ENOUGH = 2  # samples for each column, at least: below that the distance is no line in 1 / n
 CLOSE = 1e-8  # the part of a distance that rounding may be
 ROUNDINGS = 8  # of the largest eigenvalue: how far off any may be
 
