@@ -210,7 +210,7 @@ def _told(name: str, what: str, setting: Setting, number: Number, grid: Number) 
 
 TITLE = "Tuning: what is found with a quarter of a grid's samples"
 NOTES = (
-    "Frechet distances on samples that nobody was chosen by; the splits of them are what medians above are of, and are "
-    "larger than the whole's, for a distance is biased at few samples; differences are in pairs.",
+    "Frechet distances on samples that nobody was chosen by. Medians above are of what each split adds to the whole (a "
+    "jackknife), which lacks the whole's bias of few samples and so is less; differences are in pairs.",
     "The samples of tune are those of all its trials and of its confirmation on fresh seeds.",
 )
