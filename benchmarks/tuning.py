@@ -27,7 +27,7 @@ from lodestar.measure.consistency import fitted
 from lodestar.measure.features import detector
 from lodestar.measure.features.detector import digest
 from lodestar.measure.goal import Goal
-from lodestar.measure.numbers import Number, apart, called
+from lodestar.measure.numbers import LOWER, Number, about, apart, called
 from lodestar.measure.points import Points
 from lodestar.measure.protocol import protocol
 from lodestar.measure.reference import reference
@@ -40,7 +40,8 @@ from .machine import steady
 from .options import Options
 from .report import Finding, Report
 
-METRIC = "FD"
+BEST = "FD"  # what is looked for
+BEST_EDITS = "edit accuracy"  # of a model that edits: its Frechet distance does not see what it was told
 NEAR = 0.02  # of the grid's best
 SHARE = 0.25  # of the grid's samples
 FRESH, JUDGES = 10_000_000, 20_000_000  # first seeds of the confirmation, and of who judges both
@@ -81,6 +82,10 @@ class Task:
         return isinstance(self.model.schema, JointSchema)
 
     @property
+    def goal(self) -> Goal:
+        return Goal(BEST_EDITS if self.edits else BEST)
+
+    @property
     def rule(self) -> str:
         """With one open strength: of edit the other one stays as it is by default."""
         return "edit(image=1.5)" if self.edits else "cfg"
@@ -102,7 +107,7 @@ class Task:
         weights, own = digest(self.model.network.state_dict()), bench.asked
         told = {"model": weights, "precision": self.model.precision, "samples": len(own), "prompts": own.digest}
         told |= {"rule": self.rule, "base": asdict(self.space.base), "first_seed": own.seed}
-        told |= {"compiled": self.options.compile}
+        told |= {"compiled": self.options.compile, "goal": str(self.goal)}
         path = self.folder / f"{self.model.name}, {self.model.precision}, {self.size.n} samples" / f"{what}.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
         return Points.open(path, protocol(bench.detector, bench.reference, told))
@@ -117,7 +122,7 @@ class Task:
 
     def tuned(self, what: str, trials: int, rule: str) -> tuple[Setting, int]:
         """What tune chooses, and the samples that it took, those of the confirmation included."""
-        goal, space, fresh = Goal(METRIC), self.among(rule), self.drawn(self.size.n, FRESH)
+        goal, space, fresh = self.goal, self.among(rule), self.drawn(self.size.n, FRESH)
         points = self.points(what, self.bench)
         search = Search(self.bench.growing, goal, space, points, self.size.n)
         search.run(trials)
@@ -159,7 +164,7 @@ def compile_network(model: Model) -> None:
 def compared(task: Task) -> Iterator[tuple[str, Setting, int]]:
     """Each way to choose, what it chooses, and the samples that it took; the grid first."""
     grid, samples = task.grid()
-    yield "grid", min(grid, key=lambda e: e[METRIC].value).setting, samples
+    yield "grid", min(grid, key=task.goal.rank).setting, samples
     yield TUNE, *task.tuned(TUNE, task.size.trials, task.rule)
     if not task.edits and not task.options.alone:
         yield INTERVAL, *task.tuned(INTERVAL, task.size.several, f"interval({task.rule})")
@@ -177,13 +182,15 @@ def measure(options: Options) -> Report:
             ways = list(compared(work))
             judge = work.drawn(work.size.judged, JUDGES)
             points = work.points("judged", judge)
-            numbers = {what: points.get(s, partial(judge, s))[METRIC] for what, s, _ in ways}
-        found += [Series(f"{name}: {what}", called(METRIC, seen), numbers[what].splits) for what, _, _ in ways]
-        findings += list(_findings(name, numbers, {what: samples for what, _, samples in ways}))
-        told += [_told(name, what, setting, numbers[what], numbers["grid"]) for what, setting, _ in ways]
+            metric, over = work.goal.metric, list(_over_grid(name, work.grid()[0]))
+            numbers = {what: points.get(s, partial(judge, s))[metric] for what, s, _ in ways}
+        found += [Series(f"{name}: {what}", called(metric, seen), numbers[what].splits) for what, _, _ in ways]
+        findings += list(_findings(name, metric, numbers, {what: samples for what, _, samples in ways}))
+        told += [_told(name, what, setting, numbers[what], numbers["grid"]) for what, setting, _ in ways] + over
+        sizes[f"{name}: goal"] = str(work.goal)
         sizes |= {f"{name}: {k}": v for k, v in vars(work.size).items() if v is not None}
     how = {"precision": options.precision, "compiled": options.compile, "strength alone": options.alone}
-    settings = {"detector": options.detector, **how, "metric": METRIC, **sizes}
+    settings = {"detector": options.detector, **how, **sizes}
     return Report(named(options), TITLE, settings, found, findings, (*told, *NOTES), machine=steady(options.device))
 
 
@@ -193,9 +200,9 @@ def named(options: Options) -> str:
     return "-".join(str(part) for part in ("tuning", model, options.samples) if part is not None)
 
 
-def _findings(name: str, numbers: dict[str, Number], samples: dict[str, int]) -> Iterator[Finding]:
+def _findings(name: str, metric: str, numbers: dict[str, Number], samples: dict[str, int]) -> Iterator[Finding]:
     grid, tune = numbers["grid"], numbers[TUNE]
-    worse = apart(tune, grid)
+    worse = apart(tune, grid) if about(metric).better == LOWER else apart(grid, tune)
     allowed = max(NEAR * grid.value, worse.error)
     what = f"{name}: how much worse than the grid's best, in parts of 2 % or one paired standard error"
     yield Finding(what, worse.value / allowed, 1.0, "at most")
@@ -208,9 +215,18 @@ def _told(name: str, what: str, setting: Setting, number: Number, grid: Number) 
     return f"{name}, {what}: {setting.guidance}, {setting.steps} steps: {number.value:.4g}{beside}."
 
 
+def _over_grid(name: str, grid: list[Evaluation]) -> Iterator[str]:
+    """How far each of what can be looked for varies."""
+    for metric in (BEST, BEST_EDITS):
+        values = [e[metric].value for e in grid if metric in e.numbers]
+        if values:
+            yield f"{name}, over the grid: {metric} from {min(values):.4g} to {max(values):.4g}."
+
+
 TITLE = "Tuning: what is found with a quarter of a grid's samples"
 NOTES = (
-    "Frechet distances on samples that nobody was chosen by. Medians above are of what each split adds to the whole (a "
-    "jackknife), which lacks the whole's bias of few samples and so is less; differences are in pairs.",
+    "All numbers but those over the grid are of samples that nobody was chosen by; differences are in pairs. Medians "
+    "are of splits, and of a Frechet distance of what each split adds to the whole (a jackknife), which lacks the "
+    "whole's bias of few samples and so is less.",
     "The samples of tune are those of all its trials and of its confirmation on fresh seeds.",
 )

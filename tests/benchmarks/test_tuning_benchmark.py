@@ -17,11 +17,16 @@ def test_near_is_two_percent_or_one_paired_standard_error():
 
     grid = Number(10.0, 9, 11, (9.9, 10.1))
     for tune, holds in ((Number(10.19, 9, 11, (10.09, 10.29)), True), (Number(10.21, 9, 11, (10.11, 10.31)), False)):
-        near, share = tuning._findings("m", {"grid": grid, "tune": tune}, {"grid": 40, "tune": 10})
+        near, share = tuning._findings("m", "FD", {"grid": grid, "tune": tune}, {"grid": 40, "tune": 10})
         assert near.holds == holds
         assert share.holds
+    shares = Number(0.90, 0.8, 1, (0.9, 0.9)), Number(0.99, 0.9, 1, (0.99, 0.99))
+    for grid, tune in (shares, shares[::-1]):
+        near, _ = tuning._findings("m", "edit accuracy", {"grid": grid, "tune": tune}, {"grid": 40, "tune": 10})
+        assert near.holds == (tune.value > grid.value)
+    grid = Number(10.0, 9, 11, (9.9, 10.1))
     unsure = Number(10.4, 9, 11, (9.9, 10.9))  # a standard error of 0.4
-    assert next(tuning._findings("m", {"grid": grid, "tune": unsure}, {"grid": 40, "tune": 10})).holds
+    assert next(tuning._findings("m", "FD", {"grid": grid, "tune": unsure}, {"grid": 40, "tune": 10})).holds
 
 
 def test_a_report_is_named_by_its_one_model_and_the_samples_asked_for():
