@@ -40,8 +40,8 @@ from .machine import steady
 from .options import Options
 from .report import Finding, Report
 
-BEST = "FD"  # what is looked for
-BEST_EDITS = "edit accuracy"  # of a model that edits: its Frechet distance does not see what it was told
+METRIC = "FD"  # the one to be best in
+METRIC_EDITS = "edit accuracy"  # of a model that edits: a Frechet distance of as few samples hardly sees it
 NEAR = 0.02  # of the grid's best
 SHARE = 0.25  # of the grid's samples
 FRESH, JUDGES = 10_000_000, 20_000_000  # first seeds of the confirmation, and of who judges both
@@ -83,7 +83,7 @@ class Task:
 
     @property
     def goal(self) -> Goal:
-        return Goal(BEST_EDITS if self.edits else BEST)
+        return Goal(METRIC_EDITS if self.edits else METRIC)
 
     @property
     def rule(self) -> str:
@@ -216,11 +216,11 @@ def _told(name: str, what: str, setting: Setting, number: Number, grid: Number) 
 
 
 def _over_grid(name: str, grid: list[Evaluation]) -> Iterator[str]:
-    """How far each of what can be looked for varies."""
-    for metric in (BEST, BEST_EDITS):
-        values = [e[metric].value for e in grid if metric in e.numbers]
+    """Every point of it."""
+    for metric in (METRIC, METRIC_EDITS):
+        values = [f"{e.setting.guidance} {e[metric].value:.4g}" for e in grid if metric in e.numbers]
         if values:
-            yield f"{name}, over the grid: {metric} from {min(values):.4g} to {max(values):.4g}."
+            yield f"{name}, {metric} over the grid: {', '.join(values)}."
 
 
 TITLE = "Tuning: what is found with a quarter of a grid's samples"

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import replace
-from statistics import fmean, stdev
+from statistics import fmean
 
 import pytest
 import torch
@@ -121,7 +121,7 @@ def distances(x: torch.Tensor, real: Moments) -> dict[str, Number]:
 
 @pytest.mark.parametrize(("shift", "true"), [(0.0, 0.0), (0.25, 1.0)])
 def test_what_infinitely_many_samples_would_show_has_no_bias_of_few(shift: float, true: float) -> None:
-    """FD is 16 x shift^2, of 200 samples 0.4 more; the line through parts says the same, and spreads more."""
+    """FD is 16 x shift^2, and of 200 samples 0.4 more; the line through parts says the same."""
     real, times = Moments.of(normal(50_000, 0)), 10
     sets = [normal(200, 1 + seed) + shift for seed in range(times)]
     found = [distances(x, real) for x in sets]
@@ -131,13 +131,12 @@ def test_what_infinitely_many_samples_would_show_has_no_bias_of_few(shift: float
     assert abs(many - true) < 3 * error / times**0.5
     line = [frechet_infinity(x, real).value for x in sets]
     assert abs(many - fmean(line)) < 2 * error
-    assert stdev(each["FD infinity"].value for each in found) < stdev(line)
 
 
 def test_of_few_samples_nothing_is_extrapolated() -> None:
     real = Moments.of(normal(5000, 0))
-    assert "FD infinity" not in distances(normal(30, 1), real)
-    assert "FD infinity" in distances(normal(40, 1), real)
+    assert "FD infinity" not in distances(normal(35, 1), real)
+    assert "FD infinity" in distances(normal(36, 1), real)  # 32 without a split of 4
 
 
 def test_of_a_prompt_with_several_samples_the_prompt_counts() -> None:

@@ -255,3 +255,22 @@ def test_what_was_confirmed_is_not_drawn_again(tmp_path):
     again = Valley()
     confirmed(again, Goal("FD"), settings, points=Points.open(tmp_path / "fresh.jsonl", {}))
     assert again.samples == 0
+
+
+def test_a_metric_that_few_samples_do_not_tell_is_waited_for(tmp_path):
+    class Late(Valley):
+        """Tells its distance as FD infinity, of half of the samples and more."""
+
+        def growing(self, setting, counts):
+            for seen in super().growing(setting, counts):
+                told = {"FD infinity": seen["FD"]} if seen.samples * 2 >= self.n else {"KD": seen["FD"]}
+                yield replace(seen, numbers=told)
+
+    bench = Late()
+    found = search(tmp_path, bench, goal="FD infinity")
+    trials = found.run(8)
+    assert next(set(trial.facts["stages"]) for trial in trials if trial.samples == bench.n) == {"200", "400"}
+    assert any(trial.facts["given_up"] for trial in trials)
+    assert abs(scale(found.best()[0].setting) - 4) < 1
+    with pytest.raises(UsageError, match="'prompt accuracy' was not measured"):
+        search(tmp_path / "other", bench, goal="prompt accuracy").run(8)

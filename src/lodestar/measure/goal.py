@@ -17,6 +17,7 @@ from .numbers import HIGHER, LOWER, NEITHER, Number, about, apart, plain
 from .setting import Evaluation
 
 BIASED = ("FD", "MIND", "recall", "coverage", "IS")  # another number of few samples than of many
+LATE = ("FD infinity",)  # not told of few samples
 _BOUND = re.compile(r"\s*(?P<metric>.+?)\s*(?P<sign>>=|<=)\s*(?P<value>[^<>=]+?)\s*")
 
 
@@ -97,6 +98,10 @@ class Goal:
     def metrics(self) -> tuple[str, ...]:
         """All that are read."""
         return (self.metric, *(bound.metric for bound in self.bounds))
+
+    def too_early(self, seen: Evaluation) -> bool:
+        """Whether so few samples do not tell what more of them will."""
+        return any(metric in LATE and metric not in seen.numbers for metric in self.metrics)
 
     def cost(self, value: float) -> float:
         return value if self.better == LOWER else -value

@@ -169,6 +169,8 @@ class Search:
     def _grown(self, setting: Setting, facts: dict[str, Any]) -> Evaluation:
         pivot = self._pivot()
         for seen in self.growing(setting, self._counts()):
+            if seen.samples < self.n and self.goal.too_early(seen):
+                continue
             at = str(seen.samples)
             facts["stages"][at] = {m: seen[m].to_json() for m in self.goal.metrics}  # or it is said which is not there
             before, whole = _stage(pivot, at), {} if pivot is None else pivot.numbers
