@@ -161,9 +161,8 @@ def compile_network(model: Model) -> None:
     model.network.compile()
 
 
-def compared(task: Task) -> Iterator[tuple[str, Setting, int]]:
+def compared(task: Task, grid: list[Evaluation], samples: int) -> Iterator[tuple[str, Setting, int]]:
     """Each way to choose, what it chooses, and the samples that it took; the grid first."""
-    grid, samples = task.grid()
     yield "grid", min(grid, key=task.goal.rank).setting, samples
     yield TUNE, *task.tuned(TUNE, task.size.trials, task.rule)
     if not task.edits and not task.options.alone:
@@ -179,14 +178,16 @@ def measure(options: Options) -> Report:
     for name in options.models:
         with TemporaryDirectory() as passing:
             work = task(name, options, Path(passing) if options.quick else KEPT)
-            ways = list(compared(work))
+            grid, samples = work.grid()
+            ways = list(compared(work, grid, samples))
             judge = work.drawn(work.size.judged, JUDGES)
             points = work.points("judged", judge)
-            metric, over = work.goal.metric, list(_over_grid(name, work.grid()[0]))
+            metric = work.goal.metric
             numbers = {what: points.get(s, partial(judge, s))[metric] for what, s, _ in ways}
         found += [Series(f"{name}: {what}", called(metric, seen), numbers[what].splits) for what, _, _ in ways]
         findings += list(_findings(name, metric, numbers, {what: samples for what, _, samples in ways}))
-        told += [_told(name, what, setting, numbers[what], numbers["grid"]) for what, setting, _ in ways] + over
+        told += [_told(name, what, setting, numbers[what], numbers["grid"]) for what, setting, _ in ways]
+        told += list(_over_grid(name, grid))
         sizes[f"{name}: goal"] = str(work.goal)
         sizes |= {f"{name}: {k}": v for k, v in vars(work.size).items() if v is not None}
     how = {"precision": options.precision, "compiled": options.compile, "strength alone": options.alone}

@@ -40,7 +40,6 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "prompts.txt").write_text("a red circle\na green star on black\n")
     _captioned(folder / "my-folder")
     _classes(folder / "cifar10")
-    _picture(folder / "in.png", 0)
     return folder
 
 

@@ -144,11 +144,12 @@ def read_edits(before: Tensor, after: Tensor, instructions: Sequence[str]) -> Ed
     channels, height, width = before.shape[1:]
     if len(changes) < len(instructions) or after.shape != before.shape or not fits(height, width, channels):
         return None
-    shown = read(before.cpu().contiguous().numpy())
+    once, which = before.cpu().unique(dim=0, return_inverse=True)
+    shown = read(once.numpy())
     if any(each.fault is not None for each in shown):
         return None
     try:
-        return _edited(shown, changes, before, after)
+        return _edited([shown[i] for i in which.tolist()], changes, before, after)
     except UsageError:  # an instruction is of an object that is not there
         return None
 

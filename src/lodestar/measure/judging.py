@@ -23,7 +23,7 @@ from .metrics import clip_score
 from .metrics.accuracy import right
 from .prompts import legible, prompt_truth, readable
 
-SURE = 24  # pixels a side, below which the reader takes one true picture in 100 for none of its world
+SURE = 24  # pixels a side, below which the reader takes some true pictures for none of its world
 
 
 def judged(detector: Detector, images: Tensor, asked: Sequence[object], seen: Seen) -> dict[str, Tensor]:
